@@ -1,0 +1,3 @@
+module github.com/memvault/memvault
+
+go 1.26
