@@ -93,6 +93,7 @@ func TestViolations(t *testing.T) {
 		{"up", "codec/a.go", `import "github.com/memvault/memvault/heap"`, "codec/a.go:2: codec must not import heap"},
 		{"sideways", "heap/a.go", `import "github.com/memvault/memvault/convert/pprof"`, "heap/a.go:2: heap must not import convert/pprof"},
 		{"test support", "heap/a.go", `import "github.com/memvault/memvault/codec/codectest"`, "heap/a.go:2: heap must not import codec/codectest"},
+		{"test support below", "codec/a.go", `import "github.com/memvault/memvault/codec/codectest"`, "codec/a.go:2: codec must not import codec/codectest"},
 		{"new folder", "upload/a.go", ``, "upload/a.go:1: folder upload has no row in allowed"},
 		{"prints", "heap/a.go", "import \"fmt\"\nfunc f() { fmt.Println(1) }", "heap/a.go:3: fmt.Println prints; only cmd does"},
 		{"prints renamed", "heap/a.go", "import o \"os\"\nvar w = o.Stderr", "heap/a.go:3: os.Stderr prints; only cmd does"},
@@ -150,7 +151,8 @@ func (s *source) say(pos token.Pos, format string, args ...any) {
 func (s *source) checkImports() {
 	for _, spec := range s.file.Imports {
 		ours, ok := strings.CutPrefix(importPath(spec), module+"/")
-		if ok && !below(ours, s.folder) && !slices.Contains(allowed[s.row], rowOf(ours)) {
+		own := below(ours, s.folder) && rowOf(ours) == s.row
+		if ok && !own && !slices.Contains(allowed[s.row], rowOf(ours)) {
 			s.say(spec.Pos(), "%s must not import %s", s.folder, ours)
 		}
 	}
