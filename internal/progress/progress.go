@@ -1,0 +1,75 @@
+// Package progress shows on a terminal how far the reading of a large file is.
+package progress
+
+import (
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// After is how long nothing is shown: what is done sooner needs no bar.
+const After = 2 * time.Second
+
+// Reader is an io.Reader that shows how much was read through it, with rate and
+// estimated time left. It does not start a goroutine.
+type Reader struct {
+	r    io.Reader
+	bar  *progressbar.ProgressBar
+	gate *gate
+}
+
+// NewReader shows on the terminal out what is read of r, which holds size bytes;
+// -1 when that is not known. Label stands before the bar.
+func NewReader(r io.Reader, size int64, out io.Writer, label string) *Reader {
+	g := &gate{w: out, opens: time.Now().Add(After)}
+	if size == 0 {
+		size = -1 // the bar divides by it
+	}
+	bar := progressbar.NewOptions64(size,
+		progressbar.OptionSetWriter(g),
+		progressbar.OptionSetDescription(label),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+		// Its own ticker would redraw after Close.
+		progressbar.OptionSetSpinnerChangeInterval(0),
+		progressbar.OptionSpinnerCustom([]string{"reading"}),
+	)
+	_ = bar.Add(0) // starts its clock
+	return &Reader{r: r, bar: bar, gate: g}
+}
+
+// Read reads from the file.
+func (p *Reader) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	// A bar that cannot be drawn is no reason to stop.
+	_ = p.bar.Add(n)
+	return n, err
+}
+
+// Close takes the bar off the terminal. Close does not close the file.
+func (p *Reader) Close() error {
+	_ = p.bar.Exit()
+	if !p.gate.used {
+		return nil
+	}
+	return p.bar.Clear()
+}
+
+// A gate drops what is written before it opens.
+type gate struct {
+	w     io.Writer
+	opens time.Time
+	used  bool
+}
+
+func (g *gate) Write(b []byte) (int, error) {
+	if time.Now().Before(g.opens) {
+		return len(b), nil
+	}
+	g.used = true
+	return g.w.Write(b)
+}
