@@ -3,6 +3,7 @@ package progress
 
 import (
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -50,10 +51,11 @@ func (p *Reader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Close takes the bar off the terminal. Close does not close the file.
+// Close takes the bar off the terminal; a Read at the same time, or later, draws
+// nothing more. Close does not close the file.
 func (p *Reader) Close() error {
 	_ = p.bar.Exit()
-	if !p.gate.used {
+	if !p.gate.used.Load() {
 		return nil
 	}
 	return p.bar.Clear()
@@ -63,13 +65,13 @@ func (p *Reader) Close() error {
 type gate struct {
 	w     io.Writer
 	opens time.Time
-	used  bool
+	used  atomic.Bool
 }
 
 func (g *gate) Write(b []byte) (int, error) {
 	if time.Now().Before(g.opens) {
 		return len(b), nil
 	}
-	g.used = true
+	g.used.Store(true)
 	return g.w.Write(b)
 }
