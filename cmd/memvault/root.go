@@ -56,6 +56,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only: no warnings, no progress")
 	flags.BoolVar(&a.noProgress, "no-progress", false, "show no progress bar")
 	root.AddCommand(
+		newDump(a),
 		newVersion(a),
 		newCompletion(),
 	)
