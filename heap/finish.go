@@ -1,0 +1,169 @@
+package heap
+
+import (
+	"fmt"
+
+	"github.com/memvault/memvault/codec"
+)
+
+// Profile ends the pass and gives its result. The Builder must not be used afterwards. The
+// error wraps ErrNoWindow.
+func (b *Builder) Profile(status codec.Status) (*Profile, error) {
+	p := &Profile{
+		Header: *b.head, Status: status, LikeMemray: b.like, Threshold: int(b.threshold),
+		Aggregated: b.head.Format == codec.AggregatedAllocations,
+		PeakBytes:  b.peak, PeakTime: b.peakTime, Events: b.event - b.firstEvent, Kinds: b.kinds,
+		Series: b.series.points, Stride: b.series.stride,
+	}
+	if err := b.closeWindow(p); err != nil {
+		return nil, err
+	}
+	if p.Aggregated {
+		b.finishRows(p)
+	} else {
+		b.finishStacks(p)
+		b.finishSamples(p)
+	}
+	for _, t := range b.threads {
+		main := b.head.Version >= 9 && t.id == b.head.MainThread
+		p.Threads = append(p.Threads, Thread{ID: t.id, Name: t.name, Main: main})
+	}
+	p.Natives = b.natives
+	p.Images = b.images.listings()
+	p.Unknown = b.unknown
+	return p, nil
+}
+
+// closeWindow sets the window as it truly was.
+func (b *Builder) closeWindow(p *Profile) error {
+	w := &b.window
+	if !w.hasFrom && !w.hasUntil {
+		return nil
+	}
+	switch {
+	case p.Kinds[codec.KindMemory] == 0:
+		return fmt.Errorf("%w: the capture holds no memory records, by which alone time is known", ErrNoWindow)
+	case b.phase == phaseBefore:
+		return fmt.Errorf("%w: it would begin after the last memory record", ErrNoWindow)
+	case b.phase == phaseIn:
+		b.bounds.Until = b.lastTime
+		if p.Status.State == codec.StateComplete {
+			b.bounds.Until = max(b.lastTime, b.head.EndTime)
+		}
+	}
+	bounds := b.bounds
+	p.Window = &bounds
+	return nil
+}
+
+// finishStacks resolves the frames of the stack tree.
+func (b *Builder) finishStacks(p *Profile) {
+	p.Stacks = make([]Stack, len(b.tree.nodes))
+	frames := map[uint64]uint32{}
+	for i := 1; i < len(b.tree.nodes); i++ {
+		n := &b.tree.nodes[i]
+		f, ok := frames[n.key]
+		if !ok {
+			f = b.resolve(p, b.defs.unpack(b.head, n.key))
+			frames[n.key] = f
+		}
+		p.Stacks[i] = Stack{Parent: n.parent, Frame: f, Depth: p.Stacks[n.parent].Depth + 1}
+	}
+	b.tree = stackTree{}
+}
+
+// resolve appends a frame to p and returns its index.
+func (b *Builder) resolve(p *Profile, w wideKey) uint32 {
+	var f Frame
+	var ok bool
+	if b.head.Version < 12 {
+		f, ok = b.defs.resolveFrame(w.id)
+	} else {
+		f, ok = b.defs.resolveCode(b.head, w, b.like)
+	}
+	if !ok {
+		b.unknown++
+	}
+	p.Frames = append(p.Frames, f)
+	return uint32(len(p.Frames) - 1)
+}
+
+func (b *Builder) finishSamples(p *Profile) {
+	list := b.samples.list[1:]
+	p.Samples = make([]Sample, 0, len(list))
+	for i := range list {
+		s := &list[i]
+		if s.touched <= b.peakEvent {
+			s.atPeak = s.now
+		}
+		native, ok := index(uint64(s.native), len(b.natives))
+		if !ok {
+			b.unknown++
+		}
+		out := Sample{
+			Stack: s.stack, Native: native, Images: s.images(), Thread: s.thread, Allocator: s.allocator(),
+			Values: [Views]Value{Total: s.total, Temporary: s.temp, Live: s.now, Peak: s.atPeak},
+		}
+		if out.Values != ([Views]Value{}) {
+			p.Samples = append(p.Samples, out)
+		}
+	}
+	b.samples = sampleTable{}
+}
+
+// finishRows makes the samples, stacks and frames of an aggregated capture.
+func (b *Builder) finishRows(p *Profile) {
+	p.PeakBytes, p.PeakTime = b.rows.totalPeak(), 0
+	p.Stacks = make([]Stack, 1, len(b.rows.traces)+1)
+	frames := map[uint64]uint32{}
+	for _, t := range b.rows.traces {
+		f, ok := frames[t.frame]
+		if !ok {
+			f = b.resolveRow(p, t.frame)
+			frames[t.frame] = f
+		}
+		parent, ok := index(t.parent, len(p.Stacks))
+		if !ok {
+			b.unknown++
+		}
+		p.Stacks = append(p.Stacks, Stack{Parent: parent, Frame: f, Depth: p.Stacks[parent].Depth + 1})
+	}
+	p.Samples = make([]Sample, 0, len(b.rows.rows))
+	for i := range b.rows.rows {
+		p.Samples = append(p.Samples, b.rowSample(&b.rows.rows[i], len(p.Stacks)))
+	}
+	b.rows = rowTables{}
+}
+
+func (b *Builder) rowSample(r *aggregatedRow, stacks int) Sample {
+	s := Sample{Thread: r.thread, Allocator: r.allocator}
+	var known [3]bool
+	s.Stack, known[0] = index(r.stack, stacks)
+	s.Native, known[1] = index(r.native, len(b.natives))
+	known[2] = true
+	if s.Native != 0 {
+		s.Images, known[2] = b.images.generation(r.generation)
+	}
+	for _, ok := range known {
+		if !ok {
+			b.unknown++
+		}
+	}
+	s.Values[Peak], s.Values[Live] = r.peak, r.live
+	return s
+}
+
+// resolveRow appends the frame that an aggregated capture numbers id to p.
+func (b *Builder) resolveRow(p *Profile, id uint64) uint32 {
+	def, ok := b.defs.frames[id]
+	switch {
+	case !ok:
+		b.unknown++
+		p.Frames = append(p.Frames, Frame{})
+	case b.head.Version >= 12:
+		return b.resolve(p, wideKey{id: def.code, instruction: def.instruction, entry: def.entry})
+	default:
+		p.Frames = append(p.Frames, Frame{Function: def.function, File: def.file, Line: def.line, Entry: def.entry})
+	}
+	return uint32(len(p.Frames) - 1)
+}
