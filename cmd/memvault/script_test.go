@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/memvault/memvault/codec/codectest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in scripts, and the man pages")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"memvault": main})
+}
+
+// TestScripts runs testdata/*.txtar. $CAPTURES is the folder with captures of real
+// Memray releases, each file read-only.
+func TestScripts(t *testing.T) {
+	captures, err := filepath.Abs("../../testdata/captures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("CAPTURES", captures)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":   exits,
+			"capture": capture,
+			"cut":     cut,
+			"files":   files,
+			"tty":     tty,
+		},
+	})
+}
+
+// exits CODE PROGRAM ARGS... runs a program that must end with the exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := code(ts, ts.Exec(args[1], args[2:]...)); got != want {
+		ts.Fatalf("got exit code %d, want %d", got, want)
+	}
+}
+
+func code(ts *testscript.TestScript, err error) int {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	}
+	ts.Fatalf("%v", err)
+	return -1
+}
+
+// capture TEXT FILE makes a capture of the lines that `memvault dump -x` would print.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture TEXT FILE")
+	}
+	data, err := codectest.Assemble(ts.ReadFile(args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o666))
+}
+
+// cut SIZE FROM TO copies the first SIZE bytes of a file, or without the last -SIZE ones.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: cut SIZE FROM TO")
+	}
+	size, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	data, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if size < 0 {
+		size += len(data)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), data[:size], 0o666))
+}
+
+// files DIR NAMES... wants these files in the folder, and no others, hidden ones included.
+func files(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: files DIR NAMES...")
+	}
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	want := slices.Sorted(slices.Values(args[1:]))
+	if !slices.Equal(got, want) {
+		ts.Fatalf("files in %s: got %q, want %q", args[0], got, want)
+	}
+}
