@@ -1,0 +1,71 @@
+package heap
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// Check tells what is wrong with p, or nil: indexes in range, parents before children, no
+// view larger than the total it is part of, text of valid UTF-8. Every Profile that Read gives passes.
+func (p *Profile) Check() error {
+	if len(p.Stacks) == 0 || len(p.Natives) == 0 || len(p.Images) == 0 {
+		return errors.New("no root stack, native node or empty listing")
+	}
+	for i, s := range p.Stacks[1:] {
+		if s.Parent > uint32(i) || int(s.Frame) >= len(p.Frames) || s.Depth != p.Stacks[s.Parent].Depth+1 {
+			return fmt.Errorf("stack %d: %+v", i+1, s)
+		}
+	}
+	for i, n := range p.Natives[1:] {
+		if n.Parent > uint32(i) {
+			return fmt.Errorf("native node %d: parent %d", i+1, n.Parent)
+		}
+	}
+	for i, f := range p.Frames {
+		if !utf8.ValidString(f.Function) || !utf8.ValidString(f.File) {
+			return fmt.Errorf("frame %d: not UTF-8", i)
+		}
+	}
+	for i := range p.Samples {
+		if err := p.checkSample(&p.Samples[i]); err != nil {
+			return fmt.Errorf("sample %d: %w", i, err)
+		}
+	}
+	if len(p.Series) > MaxSeries {
+		return fmt.Errorf("%d points in the series", len(p.Series))
+	}
+	return nil
+}
+
+func (p *Profile) checkSample(s *Sample) error {
+	switch {
+	case int(s.Stack) >= len(p.Stacks):
+		return fmt.Errorf("stack %d of %d", s.Stack, len(p.Stacks))
+	case int(s.Native) >= len(p.Natives):
+		return fmt.Errorf("native node %d of %d", s.Native, len(p.Natives))
+	case int(s.Images) >= len(p.Images):
+		return fmt.Errorf("listing %d of %d", s.Images, len(p.Images))
+	case int(s.Thread) >= len(p.Threads):
+		return fmt.Errorf("thread %d of %d", s.Thread, len(p.Threads))
+	case !s.Allocator.Valid() || s.Allocator.Frees():
+		return fmt.Errorf("allocator %v", s.Allocator)
+	}
+	return p.checkValues(&s.Values)
+}
+
+// checkValues compares the views where they can be: a ring with stale entries counts
+// temporary allocations twice, older blocks are alive in a window, and the pieces of a split mapping
+// count one by one.
+func (p *Profile) checkValues(v *[Views]Value) error {
+	if p.LikeMemray || p.Aggregated {
+		return nil
+	}
+	if v[Temporary].Count > v[Total].Count || v[Temporary].Bytes > v[Total].Bytes {
+		return fmt.Errorf("temporary %v, total %v", v[Temporary], v[Total])
+	}
+	if p.Window == nil && (v[Live].Bytes > v[Total].Bytes || v[Peak].Bytes > v[Total].Bytes) {
+		return fmt.Errorf("alive %v, at the peak %v, total %v", v[Live], v[Peak], v[Total])
+	}
+	return nil
+}
