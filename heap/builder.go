@@ -19,7 +19,7 @@ import (
 //  4. At the beginning of a window: peak = total, peakEvent = the event before it.
 type Builder struct {
 	head      *codec.Header
-	like      bool
+	like      quirk
 	threshold uint32
 	window    window
 
@@ -86,7 +86,7 @@ func NewBuilder(h *codec.Header, o Options) (*Builder, error) {
 		return nil, err
 	}
 	b := &Builder{
-		head: h, like: o.LikeMemray, threshold: uint32(o.threshold()), window: w,
+		head: h, like: o.quirks(), threshold: uint32(o.threshold()), window: w,
 		samples: newSampleTable(), tree: newStackTree(), live: newLiveTable(), ranges: newRangeTree(),
 		byID: map[uint64]*thread{}, defs: newDefinitions(), natives: make([]Native, 1),
 		images: newImageListings(), series: newSeries(),
@@ -222,17 +222,12 @@ func (b *Builder) touch(i uint32) *sample {
 	return s
 }
 
-// failed reports whether the record is of a call that gave no memory, which Memray
-// recorded all the same: a null pointer, or MAP_FAILED (facts: section 7.5).
-func (b *Builder) failed(r *codec.Record) bool {
-	if r.Allocator == codec.Mmap {
-		return r.Address == uint64(math.MaxUint64)>>(64-8*uint(b.head.Word))
-	}
-	return r.Address == 0
-}
+// mapFailed is MAP_FAILED, which Memray recorded as the address of a mapping up to 1.9.0;
+// likewise null pointers of malloc, and of pymalloc to this day (facts: section 7.5).
+func mapFailed(h *codec.Header) uint64 { return math.MaxUint64 >> (64 - 8*uint(h.Word)) }
 
 func (b *Builder) malloc(r *codec.Record) {
-	if r.Address == 0 && !b.like {
+	if r.Address == 0 && !b.like.has(quirkFailed) {
 		return
 	}
 	t := b.cur
@@ -246,7 +241,7 @@ func (b *Builder) malloc(r *codec.Record) {
 	s.now.add(1, r.Size)
 	s.total.add(1, r.Size)
 	b.total = satAdd(b.total, r.Size)
-	if b.like {
+	if b.like.has(quirkRing) {
 		b.remember(r, i)
 	}
 	if t.allocs >= b.sweepBefore {
@@ -258,13 +253,13 @@ func (b *Builder) malloc(r *codec.Record) {
 // Memray forgets it too, but leaves its size in the running total.
 func (b *Builder) replaced(old block) {
 	b.touch(old.sample).now.sub(1, old.size)
-	if !b.like {
+	if !b.like.has(quirkTotal) {
 		b.total = satSub(b.total, old.size)
 	}
 }
 
 func (b *Builder) free(address uint64) {
-	if b.like {
+	if b.like.has(quirkRing) {
 		b.freeLike(address, 0, false)
 	}
 	old := b.live.take(address)
@@ -275,14 +270,14 @@ func (b *Builder) free(address uint64) {
 	s.now.sub(1, old.size)
 	b.total = satSub(b.total, old.size)
 	if old.sample&(flagOld|flagBefore) == 0 && uint32(b.cur.allocs)-old.seq <= b.threshold &&
-		s.thread == b.cur.index && !b.like {
+		s.thread == b.cur.index && !b.like.has(quirkRing) {
 		s.temp.add(1, old.size)
 	}
 }
 
 func (b *Builder) mmap(r *codec.Record) {
-	failed := b.failed(r)
-	if failed && !b.like {
+	failed := r.Address == mapFailed(b.head)
+	if failed && !b.like.has(quirkFailed) {
 		return
 	}
 	t := b.cur
@@ -300,7 +295,7 @@ func (b *Builder) mmap(r *codec.Record) {
 			seq: uint32(t.allocs), sample: i, whole: true,
 		})
 	}
-	if b.like {
+	if b.like.has(quirkRing) {
 		b.remember(r, i)
 	}
 }
@@ -308,7 +303,7 @@ func (b *Builder) mmap(r *codec.Record) {
 // unmap takes [address, address+size) out of every piece that it hits. What is left of
 // one, up to two pieces, each counts as an allocation, as Memray has it.
 func (b *Builder) unmap(address, size uint64) {
-	if b.like {
+	if b.like.has(quirkRing) {
 		b.freeLike(address, size, true)
 	}
 	end := rangeEnd(address, size)
@@ -337,7 +332,7 @@ func (b *Builder) unmap(address, size uint64) {
 			b.ranges.add(right)
 		}
 	}
-	if newest >= 0 && !b.like {
+	if newest >= 0 && !b.like.has(quirkRing) {
 		b.temporaryMapping(b.hits[newest])
 	}
 }

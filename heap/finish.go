@@ -10,10 +10,11 @@ import (
 // error wraps ErrNoWindow.
 func (b *Builder) Profile(status codec.Status) (*Profile, error) {
 	p := &Profile{
-		Header: *b.head, Status: status, LikeMemray: b.like, Threshold: int(b.threshold),
+		Header: *b.head, Status: status, LikeMemray: b.like == allQuirks, Threshold: int(b.threshold),
 		Aggregated: b.head.Format == codec.AggregatedAllocations,
 		PeakBytes:  b.peak, PeakTime: b.peakTime, Events: b.event - b.firstEvent, Kinds: b.kinds,
 		Series: b.series.points, Stride: b.series.stride,
+		mergedCounts: b.like.has(quirkCounts),
 	}
 	if err := b.closeWindow(p); err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func (b *Builder) resolve(p *Profile, w wideKey) uint32 {
 	if b.head.Version < 12 {
 		f, ok = b.defs.resolveFrame(w.id)
 	} else {
-		f, ok = b.defs.resolveCode(b.head, w, b.like)
+		f, ok = b.defs.resolveCode(b.head, w, b.like.has(quirkLines))
 	}
 	if !ok {
 		b.unknown++

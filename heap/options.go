@@ -28,6 +28,15 @@ type Options struct {
 	// End is the time of the end of the capture in milliseconds since 1970 UTC, if it is
 	// known better than the header knows it; see EndTime.
 	End int64
+
+	some quirk // for tests: these in place of all
+}
+
+func (o *Options) quirks() quirk {
+	if o.LikeMemray {
+		return allQuirks
+	}
+	return o.some
 }
 
 func (o *Options) threshold() int {

@@ -155,4 +155,6 @@ type Profile struct {
 	// Unknown counts references to frames, code objects, nodes and images that are
 	// nowhere defined, and pops of frames that were never pushed.
 	Unknown uint64
+
+	mergedCounts bool // see Rows
 }

@@ -17,7 +17,7 @@ func (p *Profile) Rows(v View, mergeThreads bool) []Row {
 	type key struct{ stack, native, thread uint32 }
 	byKey := map[key]int{}
 	var rows []Row
-	plusOne := p.LikeMemray && p.Aggregated
+	plusOne := p.mergedCounts && p.Aggregated
 	for i := range p.Samples {
 		s := &p.Samples[i]
 		val := s.Values[v]
