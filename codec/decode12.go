@@ -83,6 +83,7 @@ func (d *Reader) misplaced() result {
 	if d.pos > d.end {
 		return resultRecord // a cut record, which says more
 	}
+	d.uncount()
 	d.fault = errNoThread
 	if d.segments > 0 {
 		d.fault = fmt.Errorf("want %d more SEGMENT records before it", d.segments)

@@ -107,14 +107,14 @@ func (d *Reader) allocation6(p int) result {
 	p += d.head.Word // an int and, on 64 bit, its padding
 	rec.Native, p = d.word(b, p)
 	rec.HasNative = d.head.NativeTraces
+	if p > d.end {
+		return resultMore
+	}
 	d.pos = p
 	if a == 0 || rec.Thread == 0 {
 		return d.ghost6()
 	}
 	if a >= uint32(len(allocators6)) || allocators6[a] == 0 {
-		if d.pos > d.end {
-			return resultRecord
-		}
 		return d.fail(KindAllocation, "allocator %d, want 1 to 10", a)
 	}
 	rec.Allocator = allocators6[a]

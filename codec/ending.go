@@ -68,7 +68,7 @@ func (d *Reader) finish(at int64, kind Kind, wasted int64) {
 		d.finishNew()
 	}
 	if kind != 0 && s.Reason != "" {
-		s.Reason += fmt.Sprintf(", in a %s", kind)
+		s.Reason += fmt.Sprintf("; the last record, %s, is not whole", kind)
 	}
 }
 

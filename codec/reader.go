@@ -179,6 +179,9 @@ func (d *Reader) prepare() bool {
 // decoding goes on, or sets err.
 func (d *Reader) settle(res result, start int) {
 	kind := d.rec.Kind
+	if res == resultRecord {
+		d.uncount() // what is cut or faulty
+	}
 	switch {
 	case res == resultMore:
 		d.pos = start
@@ -210,6 +213,13 @@ func (d *Reader) settle(res result, start int) {
 	}
 }
 
+// uncount takes back the decoder's count of a record that turned out to be none.
+func (d *Reader) uncount() {
+	if d.rec.Kind == KindAllocation {
+		d.status.Allocations--
+	}
+}
+
 var errZeroTag = errors.New("tag 0 before other bytes, want a record, or zeros up to the end")
 
 // skipFiller leaves out the zeros between start and the next byte that is not.
@@ -236,6 +246,7 @@ func (d *Reader) cutByZeros(start int) bool {
 	d.keepBytes()
 	n, only := d.readZeros()
 	if only {
+		d.uncount()
 		d.finish(at, kind, after-at+n)
 		return true
 	}
