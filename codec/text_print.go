@@ -28,8 +28,16 @@ func (p *linePrinter) either(events, aggregated string) {
 	p.dst = append(p.dst, events...)
 }
 
+// size makes a size_t of the writer of v.
+func (p *linePrinter) size(v uint64) uint64 {
+	if p.h.Word == 4 {
+		v = uint64(uint32(v))
+	}
+	return v
+}
+
 func (p *linePrinter) unsigned(v uint64) *linePrinter {
-	p.dst = strconv.AppendUint(p.dst, v, 10)
+	p.dst = strconv.AppendUint(p.dst, p.size(v), 10)
 	return p
 }
 
@@ -44,7 +52,7 @@ func (p *linePrinter) signed(v uint64) *linePrinter {
 }
 
 func (p *linePrinter) hex(v uint64) *linePrinter {
-	p.dst = strconv.AppendUint(p.dst, v, 16)
+	p.dst = strconv.AppendUint(p.dst, p.size(v), 16)
 	return p
 }
 
@@ -76,9 +84,10 @@ func (p *linePrinter) instruction(v int64) *linePrinter {
 // time is in milliseconds; "%ld" before header 12, an unsigned number from then on.
 func (p *linePrinter) time(ms int64) *linePrinter {
 	if p.h.Version >= 12 {
-		return p.unsigned(uint64(ms))
+		p.dst = strconv.AppendUint(p.dst, uint64(ms), 10)
+	} else {
+		p.dst = strconv.AppendInt(p.dst, ms, 10)
 	}
-	p.dst = strconv.AppendInt(p.dst, ms, 10)
 	return p
 }
 
