@@ -62,19 +62,21 @@ func (m Module) Qualified(function string) string {
 // Modules names the modules of a capture's source files. It remembers what it
 // found, so it is for one goroutine at a time.
 type Modules struct {
-	libDest       string
-	site, sysPath []string
-	header        *codec.Header
-	known, memray map[string]Module
+	header                 *codec.Header
+	site, libDest, sysPath []string // folders, each with a slash behind it
+	known, memray          map[string]Module
 }
 
 // NewModules takes the folders of the traced interpreter from h; headers before 13 have none.
 func NewModules(h *codec.Header) *Modules {
-	m := &Modules{header: h, known: map[string]Module{}, memray: map[string]Module{}}
-	if h.LibDest != "" {
-		m.libDest = folder(h.LibDest)
+	m := &Modules{
+		header: h,
+		site:   folders(h.SitePackages), sysPath: folders(h.SysPath),
+		known: map[string]Module{}, memray: map[string]Module{},
 	}
-	m.site, m.sysPath = folders(h.SitePackages), folders(h.SysPath)
+	if h.LibDest != "" {
+		m.libDest = folders([]string{h.LibDest})
+	}
 	return m
 }
 
@@ -118,7 +120,7 @@ func (m *Modules) resolve(file string) Module {
 // sys.path: those mix all kinds, so they say where a name begins but not what the place is.
 func (m *Modules) place(p string) (base int, place Place) {
 	base, place = marked(p)
-	if n := longest(p, []string{m.libDest}); n > base {
+	if n := longest(p, m.libDest); n > base {
 		base, place = n, PlaceStdlib
 	}
 	if n := longest(p, m.site); n > 0 && n >= base {
@@ -219,14 +221,13 @@ func slashed(p string) string {
 	return path.Clean(p)
 }
 
-func folder(p string) string {
-	return strings.TrimSuffix(slashed(p), "/") + "/"
-}
-
+// folders gives each folder as the beginning of the files below it, in the UTF-8 that
+// the files of a Profile are in.
 func folders(ps []string) []string {
 	out := make([]string, len(ps))
 	for i, p := range ps {
-		out[i] = folder(p)
+		p = slashed(strings.ToValidUTF8(p, "\uFFFD"))
+		out[i] = strings.TrimSuffix(p, "/") + "/"
 	}
 	return out
 }
