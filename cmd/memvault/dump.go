@@ -19,7 +19,8 @@ the newest.
 or destroyed, the size of a word) and quotes strings that would be ambiguous. On a
 terminal control characters are escaped; in a pipe the bytes are those of the capture.
 
-Exit codes: 0 done, 1 nothing could be read, 2 wrong command line, 3 the capture is damaged.`
+Exit codes: 0 done, 1 nothing could be read, 2 wrong command line, 3 the capture is
+damaged.`
 
 const dumpExample = `  memvault dump scheduler_memory.bin | head
   memvault dump --extended scheduler_memory.bin > scheduler_memory.txt

@@ -67,6 +67,8 @@ func inFile(file string, err error) error {
 	return &fileError{file, err}
 }
 
+var errFolder = errors.New("is a folder")
+
 // A tally counts how the inputs of a command ended.
 type tally struct{ done, partly, failed int }
 

@@ -36,7 +36,7 @@ func (a *app) open(name string) (*input, error) {
 	}
 	info, err := in.file.Stat()
 	if err == nil && info.IsDir() {
-		err = hintf(errors.New("is a folder"), "folders are not entered; name the files in it: %s", filepath.Join(name, "*.bin"))
+		err = hintf(errFolder, "folders are not entered; name the files in it: %s", filepath.Join(name, "*.bin"))
 	}
 	if err != nil {
 		return nil, errors.Join(inFile(name, err), in.Close())

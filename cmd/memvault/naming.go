@@ -43,6 +43,19 @@ func (p outputPlan) jobs() ([]job, error) {
 	return jobs, p.collisions(jobs)
 }
 
+// merged names one output for all inputs.
+func (p outputPlan) merged() ([]job, error) {
+	var jobs []job
+	for _, input := range p.Inputs {
+		j := job{input, p.Output}
+		if err := p.collisions([]job{j}); err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, p.twice(jobs)
+}
+
 // output names the output of one input.
 func (p outputPlan) output(input string) string {
 	switch {
@@ -62,14 +75,10 @@ func (p outputPlan) output(input string) string {
 // collisions refuses two inputs of one name, two outputs of one name, and an output
 // that is an input.
 func (p outputPlan) collisions(jobs []job) error {
-	inputs, outputs := map[string]string{}, map[string]string{}
-	for _, j := range jobs {
-		key := p.key(j.input)
-		if _, ok := inputs[key]; ok {
-			return usagef("%s is given twice", j.input)
-		}
-		inputs[key] = j.input
+	if err := p.twice(jobs); err != nil {
+		return err
 	}
+	outputs := map[string]string{}
 	for _, j := range jobs {
 		key := p.key(j.output)
 		if other, ok := outputs[key]; ok {
@@ -77,9 +86,24 @@ func (p outputPlan) collisions(jobs []job) error {
 				"convert them one by one, with -o FILE")
 		}
 		outputs[key] = j.input
-		if input, ok := inputs[key]; ok && j.output != standard {
-			return usagef("%s would be written over the input %s", j.output, input)
+	}
+	for _, j := range jobs {
+		if by, ok := outputs[p.key(j.input)]; ok && j.input != standard {
+			return usagef("the output of %s would be written over the input %s", by, j.input)
 		}
+	}
+	return nil
+}
+
+// twice refuses an input that is named twice.
+func (p outputPlan) twice(jobs []job) error {
+	seen := map[string]bool{}
+	for _, j := range jobs {
+		key := p.key(j.input)
+		if seen[key] {
+			return usagef("%s is given twice", j.input)
+		}
+		seen[key] = true
 	}
 	return nil
 }
@@ -136,9 +160,27 @@ func checkInputs(jobs []job) error {
 		}
 		for _, in := range jobs {
 			if read, err := os.Stat(in.input); err == nil && os.SameFile(written, read) {
-				return usagef("%s would be written over the input %s", out.output, in.input)
+				return usagef("the output of %s would be written over the input %s", out.input, in.input)
 			}
 		}
 	}
 	return nil
+}
+
+// isFolder reports whether -o names a folder: because there is one, because it ends in
+// a slash, or because there are several inputs.
+func isFolder(output string, several bool) (bool, error) {
+	if output == "" || output == standard {
+		return false, nil
+	}
+	info, err := os.Stat(output)
+	switch {
+	case err == nil && info.IsDir():
+		return true, nil
+	case err == nil && several:
+		return false, hintf(usagef("-o %s is no folder, and there are several inputs", output), "--merge makes one output of them")
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return false, inFile(output, err)
+	}
+	return several || os.IsPathSeparator(output[len(output)-1]), nil
 }

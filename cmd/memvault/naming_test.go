@@ -39,8 +39,8 @@ func TestJobs(t *testing.T) {
 		{"case matters", outputPlan{Inputs: []string{"a/x.bin", "b/X.bin"}, Output: "d", Folder: true}, []string{"d/x.pb.gz", "d/X.pb.gz"}, ""},
 		{"given twice", outputPlan{Inputs: []string{"x.bin", "./x.bin"}}, nil, "x.bin is given twice"},
 		{"standard input twice", outputPlan{Inputs: []string{"-", "-"}}, nil, "- is given twice"},
-		{"over the input", outputPlan{Inputs: []string{"x.bin"}, Output: "./x.bin"}, nil, "./x.bin would be written over the input x.bin"},
-		{"over another input", outputPlan{Inputs: []string{"x.bin", "x.pb.gz"}}, nil, "x.pb.gz would be written over the input x.pb.gz"},
+		{"over the input", outputPlan{Inputs: []string{"x.bin"}, Output: "./x.bin"}, nil, "the output of x.bin would be written over the input x.bin"},
+		{"over another input", outputPlan{Inputs: []string{"x.bin", "x.pb.gz"}}, nil, "the output of x.bin would be written over the input x.pb.gz"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

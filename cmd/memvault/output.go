@@ -23,7 +23,7 @@ func (a *app) checkTerminal(jobs []job) error {
 
 // checkFree refuses an output that is there already, before the work that would be lost.
 func checkFree(output string, force bool) error {
-	if output == standard || force {
+	if output == standard {
 		return nil
 	}
 	info, err := os.Stat(output)
@@ -32,7 +32,9 @@ func checkFree(output string, force bool) error {
 		return nil
 	case err != nil:
 		return inFile(output, err)
-	case isDevice(info):
+	case info.IsDir():
+		return inFile(output, errFolder)
+	case isDevice(info) || force:
 		return nil
 	}
 	return errExists(output)

@@ -21,11 +21,12 @@ MEMVAULT_LIKE_MEMRAY=1 for --like-memray; only --force cannot. A flag on the com
 line wins.
 
 Exit codes:
-  0    done
-  1    failed
-  2    the command line is wrong
-  3    done in part: a capture is damaged, or some of the files failed
-  130  interrupted (143: ended by SIGTERM)`
+
+    0    done
+    1    failed
+    2    the command line is wrong
+    3    done in part: a capture is damaged, or some of the files failed
+    130  interrupted (143: ended by SIGTERM)`
 
 const rootExample = `  memvault inspect scheduler_memory.bin
   memvault convert --to pprof scheduler_memory.bin
@@ -55,7 +56,9 @@ func newRoot(a *app) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only: no warnings, no progress")
 	flags.BoolVar(&a.noProgress, "no-progress", false, "show no progress bar")
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(
+		newConvert(a),
 		newDump(a),
 		newVersion(a),
 		newCompletion(),

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/google/pprof/profile"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/memvault/memvault/codec/codectest"
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"capture": capture,
 			"cut":     cut,
 			"files":   files,
+			"profile": showProfile,
 			"tty":     tty,
 		},
 	})
@@ -94,6 +96,16 @@ func cut(ts *testscript.TestScript, neg bool, args []string) {
 		size += len(data)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), data[:size], 0o666))
+}
+
+// showProfile: profile FILE TEXT writes what google/pprof reads in a profile as text.
+func showProfile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: profile FILE TEXT")
+	}
+	p, err := profile.ParseData([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(p.String()), 0o666))
 }
 
 // files DIR NAMES... wants these files in the folder, and no others, hidden ones included.

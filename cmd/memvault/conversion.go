@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/memvault/memvault/heap"
+)
+
+// A conversion is one run of convert.
+type conversion struct {
+	app *app
+	ctx context.Context
+	o   *convertOptions
+
+	nativeTold bool // that native stacks are left out
+}
+
+// run converts all inputs, going on when one fails.
+func (c *conversion) run(jobs []job) error {
+	if err := checkInputs(jobs); err != nil {
+		return err
+	}
+	if c.o.target.binary {
+		if err := c.app.checkTerminal(jobs); err != nil {
+			return err
+		}
+	}
+	if c.o.merge {
+		return c.merge(jobs)
+	}
+	if err := c.makeFolder(jobs); err != nil {
+		return err
+	}
+	var t tally
+	for _, j := range jobs {
+		t.add(c.one(j), c.app)
+	}
+	return t.err()
+}
+
+// makeFolder makes the folder of -o for several inputs.
+func (c *conversion) makeFolder(jobs []job) error {
+	if c.o.output == "" || len(jobs) < 2 {
+		return nil
+	}
+	return inFile(c.o.output, os.MkdirAll(c.o.output, 0o777))
+}
+
+// one converts one capture.
+func (c *conversion) one(j job) error {
+	if err := checkFree(j.output, c.o.force); err != nil {
+		return err
+	}
+	p, err := c.app.readProfile(j.input, c.o.read)
+	if err != nil {
+		return err
+	}
+	out := c.o.target.open(c.o)
+	if err := out.Add(p); err != nil {
+		return inFile(j.input, err)
+	}
+	if err := c.app.writeOutput(c.ctx, j.output, c.o.force, out.Write); err != nil {
+		return err
+	}
+	return c.judge(j.input, p)
+}
+
+// merge converts all captures into one output. Those that cannot be read are left out.
+func (c *conversion) merge(jobs []job) error {
+	output := jobs[0].output
+	if err := checkFree(output, c.o.force); err != nil {
+		return err
+	}
+	out := c.o.target.open(c.o)
+	var t tally
+	for _, j := range jobs {
+		t.add(c.addTo(out, j.input), c.app)
+	}
+	if t.done+t.partly == 0 {
+		return t.err()
+	}
+	if err := c.app.writeOutput(c.ctx, output, c.o.force, out.Write); err != nil {
+		return err
+	}
+	return t.err()
+}
+
+func (c *conversion) addTo(out converter, input string) error {
+	p, err := c.app.readProfile(input, c.o.read)
+	if err != nil {
+		return err
+	}
+	if err := out.Add(p); err != nil {
+		return inFile(input, err)
+	}
+	return c.judge(input, p)
+}
+
+// judge says what should be known of a capture whose profile was made: what it lacks,
+// and what the profile leaves out. The error is errDamaged or nil.
+func (c *conversion) judge(file string, p *heap.Profile) error {
+	a := c.app
+	if w := p.Window; w != nil {
+		a.warn(file, "window from %s until %s, by its memory records", timestamp(w.From), timestamp(w.Until))
+	}
+	if p.Header.NativeTraces && !c.o.native && !c.nativeTold {
+		c.nativeTold = true
+		a.warn(file, "native stacks are left out; --native adds them, as addresses")
+	}
+	if p.Unknown > 0 {
+		a.warn(file, "%d references to frames, code, stacks or images that the capture does not define", p.Unknown)
+	}
+	return a.judge(file, p.Status, c.o.strict)
+}
+
+// add counts how an input ended, and tells of its error.
+func (t *tally) add(err error, a *app) {
+	switch {
+	case err == nil:
+		t.done++
+	case errors.Is(err, errDamaged):
+		t.partly++
+	default:
+		a.tell(err)
+		t.failed++
+	}
+}

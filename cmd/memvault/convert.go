@@ -1,0 +1,204 @@
+package main
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/memvault/memvault/convert/pprof"
+	"github.com/memvault/memvault/heap"
+)
+
+const convertLong = `convert turns captures into files that other tools show: pprof profiles for go tool
+pprof, Pyroscope, Parca and others.
+
+The output is written beside the input, less .zst, .gz, .lz4 and .bin and with .pb.gz:
+forks.bin.1923 gives forks.1923.pb.gz. Input - goes to standard output. An output that
+is there already is kept, unless --force is given.
+
+One pass over the capture gives all views:
+
+    total      all that was allocated (alloc_objects, alloc_space)
+    temporary  freed again at once (temporary_objects, temporary_space)
+    leaks      alive at the end (inuse_objects, inuse_space)
+    peak       alive at the high-water mark (peak_objects, peak_space)
+
+Aggregated captures know only leaks and peak.
+
+--from and --until take an offset from the start (90s, 5m), one from the end (-30s), or
+a time (2026-01-02T15:04:05Z). They snap to the capture's memory records; the bounds
+that were used are printed.
+
+A capture whose process was killed, or still runs, is read as far as it goes, and a line
+says what is missing.
+
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 done in part: a capture is damaged
+and its beginning was converted, or some of the files failed. With --strict a capture
+that is not complete counts as damaged.`
+
+const convertExample = `  memvault convert --to pprof scheduler_memory.bin
+  go tool pprof -http=: scheduler_memory.pb.gz
+
+  memvault convert --to pprof --views peak --from -10m -o last.pb.gz scheduler_memory.bin
+  memvault convert --to pprof --merge -o forks.pb.gz forks.bin forks.bin.*
+  zstdcat capture.bin.zst | memvault convert --to pprof - > capture.pb.gz`
+
+// convertOptions are the flags of convert, and what they mean.
+type convertOptions struct {
+	to, output, from, until                string
+	views, labels                          []string
+	threshold                              int
+	goTypes, bareNames, native, likeMemray bool
+	merge, strict, force                   bool
+
+	target   *target
+	viewList []heap.View // nil for all
+	labelSet pprof.Labels
+	read     heap.Options
+}
+
+func newConvert(a *app) *cobra.Command {
+	var o convertOptions
+	cmd := &cobra.Command{
+		Use:     "convert FILE...",
+		Short:   "Convert captures to pprof profiles",
+		Long:    convertLong,
+		Example: convertExample,
+		Args:    atLeastOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.resolve(); err != nil {
+				return err
+			}
+			jobs, err := o.plan(args)
+			if err != nil {
+				return err
+			}
+			c := &conversion{app: a, ctx: cmd.Context(), o: &o}
+			return c.run(jobs)
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *convertOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", "pprof", "format to write: "+wordList(targetNames()))
+	f.StringVarP(&o.output, "output", "o", "", "file to write; a folder for several inputs; - for standard output")
+	f.BoolVarP(&o.force, "force", "f", false, "overwrite outputs")
+	f.StringSliceVar(&o.views, "views", nil, "views to write: "+strings.Join(viewNames(), ",")+" (default all)")
+	f.BoolVar(&o.goTypes, "go-types", false, "write just the four sample types of Go's heap profiles, which every tool knows")
+	f.StringSliceVar(&o.labels, "labels", nil, "labels of samples: thread,thread_id,allocator or none (default thread,thread_id)")
+	f.BoolVar(&o.bareNames, "bare-names", false, "name functions without their module")
+	f.BoolVar(&o.native, "native", false, "add native stacks, as addresses beyond the Python ones")
+	f.StringVar(&o.from, "from", "", "leave out what came before this time")
+	f.StringVar(&o.until, "until", "", "leave out what came after this time")
+	f.IntVar(&o.threshold, "temporary-threshold", heap.DefaultThreshold, "how many other allocations of a thread may lie between a temporary one and its free")
+	f.BoolVar(&o.likeMemray, "like-memray", false, "give Memray's figures also where Memray is wrong or arbitrary")
+	f.BoolVar(&o.merge, "merge", false, "make one output of all inputs, with a label pid; needs -o")
+	f.BoolVar(&o.strict, "strict", false, "exit with 3 when a capture is not complete")
+	complete(cmd, "to", targetNames())
+	complete(cmd, "views", viewNames())
+	complete(cmd, "labels", []string{"thread", "thread_id", "allocator", "none"})
+}
+
+// complete makes the shell offer the values of a flag.
+func complete(cmd *cobra.Command, flag string, values []string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // no such flag: every start would show it
+	}
+}
+
+// resolve checks the flags and finds out what they mean.
+func (o *convertOptions) resolve() error {
+	var err error
+	if o.target, err = findTarget(o.to); err != nil {
+		return err
+	}
+	if o.viewList, err = parseViews(o.views); err != nil {
+		return err
+	}
+	if len(o.labels) > 0 {
+		if o.labelSet, err = pprof.ParseLabels(strings.Join(o.labels, ",")); err != nil {
+			return usagef("--labels: %w", err)
+		}
+	}
+	switch {
+	case o.goTypes && len(o.views) > 0:
+		return usagef("--go-types is a choice of views: give it or --views, not both")
+	case o.threshold < 0:
+		return usagef("--temporary-threshold %d: want 0 or more", o.threshold)
+	case o.merge && o.output == "":
+		return hintf(usagef("--merge needs a name for its output"), "-o FILE, or -o - for standard output")
+	}
+	return o.resolveRead()
+}
+
+func (o *convertOptions) resolveRead() error {
+	o.read = heap.Options{Threshold: o.threshold, LikeMemray: o.likeMemray}
+	if o.threshold == 0 {
+		o.read.Threshold = -1 // 0 stands for the default
+	}
+	var err error
+	if o.read.From, err = heap.ParseBound(o.from); err != nil {
+		return usagef("--from: %w", err)
+	}
+	if o.read.Until, err = heap.ParseBound(o.until); err != nil {
+		return usagef("--until: %w", err)
+	}
+	return nil
+}
+
+// plan names the outputs. With --merge all jobs have the same.
+func (o *convertOptions) plan(inputs []string) ([]job, error) {
+	p := outputPlan{
+		Inputs: inputs, Output: o.output, Ext: o.target.ext,
+		FoldCase: runtime.GOOS == "windows" || runtime.GOOS == "darwin",
+	}
+	if o.merge {
+		return p.merged()
+	}
+	var err error
+	if p.Folder, err = isFolder(o.output, len(inputs) > 1); err != nil {
+		return nil, err
+	}
+	return p.jobs()
+}
+
+// viewNames names the views, in their order.
+func viewNames() []string {
+	var names []string
+	for v := range heap.View(heap.Views) {
+		names = append(names, v.String())
+	}
+	return names
+}
+
+// parseViews reads view names; the words of pprof's sample types are taken too.
+func parseViews(names []string) ([]heap.View, error) {
+	var views []heap.View
+	for _, name := range names {
+		name = strings.TrimSpace(name)
+		i := slices.Index(viewNames(), name)
+		if i < 0 {
+			i = slices.Index([]string{"alloc", "", "inuse", ""}, name)
+		}
+		if i < 0 || name == "" {
+			return nil, usagef("--views %q: want %s", name, wordList(viewNames()))
+		}
+		views = append(views, heap.View(i))
+	}
+	return views, nil
+}
+
+// wordList puts words into a sentence: "a, b or c".
+func wordList(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestExitCode(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"done", nil, 0},
+		{"failed", errors.New("x"), 1},
+		{"usage", usagef("x"), 2},
+		{"usage with a hint", hintf(usagef("x"), "y"), 2},
+		{"usage of a file", inFile("a.bin", usagef("x")), 2},
+		{"told", &toldError{3}, 3},
+		{"interrupted", interruptError(syscall.SIGINT), 130},
+		{"interrupted while writing", inFile("a", fmt.Errorf("write: %w", interruptError(syscall.SIGTERM))), 143},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := exitCode(tt.err); got != tt.want {
+				t.Errorf("exitCode(%v): got %d, want %d", tt.err, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTally(t *testing.T) {
+	tests := []struct {
+		name  string
+		tally tally
+		want  int
+	}{
+		{"all done", tally{done: 2}, 0},
+		{"one failed", tally{done: 1, failed: 1}, 3},
+		{"one damaged", tally{done: 1, partly: 1}, 3},
+		{"damaged and failed", tally{partly: 1, failed: 1}, 3},
+		{"all damaged", tally{partly: 2}, 3},
+		{"all failed", tally{failed: 2}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := exitCode(tt.tally.err()); got != tt.want {
+				t.Errorf("exit code of %+v: got %d, want %d", tt.tally, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"plain", "airflow scheduler", "airflow scheduler"},
+		{"letters", "größe 漢字 é", "größe 漢字 é"},
+		{"backslash", `C:\x`, `C:\x`},
+		{"escape", "a\x1b[31mb", `a\x1b[31mb`},
+		{"lines", "a\nb\r\tc", `a\nb\r\tc`},
+		{"C1 control", "a\u009b31m", `a\u009b31m`},
+		{"direction", "a\u202eb", `a\u202eb`},
+		{"wrong UTF-8", "a\xff\x9bb", `a\xff\x9bb`},
+		{"NUL", "a\x00b", `a\x00b`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := printable(tt.in); got != tt.want {
+				t.Errorf("printable(%q): got %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEscapeJSON(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"plain", `{"a":"größe"}`, `{"a":"größe"}`},
+		{"C1 control", "{\"a\":\"\u009b\"}", `{"a":"\u009b"}`},
+		{"direction", "{\"a\":\"\u202e\"}", `{"a":"\u202e"}`},
+		{"beyond 16 bits", "{\"a\":\"\U000e0001\"}", `{"a":"\udb40\udc01"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := escapeJSON(tt.in); got != tt.want {
+				t.Errorf("escapeJSON(%q): got %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
+// An interrupted write leaves nothing, and ends before the process does.
+func TestWriteOutputInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var a app
+	err := a.writeOutput(ctx, filepath.Join(dir, "out"), false, func(w io.Writer) error {
+		if a.writing.TryLock() {
+			t.Error("writing is not locked while an output is unfinished")
+		}
+		if _, err := io.WriteString(w, "half"); err != nil {
+			return err
+		}
+		cancel(interruptError(syscall.SIGINT))
+		_, err := io.WriteString(w, "rest")
+		return err
+	})
+	if got := exitCode(err); got != 130 {
+		t.Errorf("exit code of %v: got %d, want 130", err, got)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("left in the folder: %v (%v), want nothing", entries, err)
+	}
+	if !a.writing.TryLock() {
+		t.Error("writing is still locked")
+	}
+}
