@@ -9,11 +9,13 @@ import (
 // Profile ends the pass and gives its result. The Builder must not be used afterwards. The
 // error wraps ErrNoWindow.
 func (b *Builder) Profile(status codec.Status) (*Profile, error) {
+	b.flush()
+	l := b.ledger
 	p := &Profile{
-		Header: *b.head, Status: status, LikeMemray: b.like == allQuirks, Threshold: int(b.threshold),
+		Header: *b.head, Status: status, LikeMemray: b.like == allQuirks, Threshold: int(l.threshold),
 		Aggregated: b.head.Format == codec.AggregatedAllocations,
-		PeakBytes:  b.peak, PeakTime: b.peakTime, Events: b.event - b.firstEvent, Kinds: b.kinds,
-		Series: b.series.points, Stride: b.series.stride,
+		PeakBytes:  l.peak, PeakTime: l.peakTime, Events: l.event - l.firstEvent, Kinds: b.kinds,
+		Series: l.series.points, Stride: l.series.stride,
 		mergedCounts: b.like.has(quirkCounts),
 	}
 	if err := b.closeWindow(p); err != nil {
@@ -37,22 +39,22 @@ func (b *Builder) Profile(status codec.Status) (*Profile, error) {
 
 // closeWindow sets the window as it truly was.
 func (b *Builder) closeWindow(p *Profile) error {
-	w := &b.window
-	if !w.hasFrom && !w.hasUntil {
+	l := b.ledger
+	if !l.window.hasFrom && !l.window.hasUntil {
 		return nil
 	}
 	switch {
 	case p.Kinds[codec.KindMemory] == 0:
 		return fmt.Errorf("%w: the capture holds no memory records, by which alone time is known", ErrNoWindow)
-	case b.phase == phaseBefore:
+	case l.phase == phaseBefore:
 		return fmt.Errorf("%w: it would begin after the last memory record", ErrNoWindow)
-	case b.phase == phaseIn:
-		b.bounds.Until = b.lastTime
+	case l.phase == phaseIn:
+		l.bounds.Until = l.lastTime
 		if p.Status.State == codec.StateComplete {
-			b.bounds.Until = max(b.lastTime, b.head.EndTime)
+			l.bounds.Until = max(l.lastTime, b.head.EndTime)
 		}
 	}
-	bounds := b.bounds
+	bounds := l.bounds
 	p.Window = &bounds
 	return nil
 }
@@ -90,26 +92,25 @@ func (b *Builder) resolve(p *Profile, w wideKey) uint32 {
 }
 
 func (b *Builder) finishSamples(p *Profile) {
-	list := b.samples.list[1:]
-	p.Samples = make([]Sample, 0, len(list))
-	for i := range list {
-		s := &list[i]
-		if s.touched <= b.peakEvent {
-			s.atPeak = s.now
+	p.Samples = make([]Sample, 0, len(b.ledger.counts))
+	for i := 1; i < len(b.ledger.counts); i++ {
+		k, c := &b.samples.keys[i], &b.ledger.counts[i]
+		if c.touched <= b.ledger.peakEvent {
+			c.atPeak = c.now
 		}
-		native, ok := index(uint64(s.native), len(b.natives))
+		native, ok := index(uint64(k.native), len(b.natives))
 		if !ok {
 			b.unknown++
 		}
 		out := Sample{
-			Stack: s.stack, Native: native, Images: s.images(), Thread: s.thread, Allocator: s.allocator(),
-			Values: [Views]Value{Total: s.total, Temporary: s.temp, Live: s.now, Peak: s.atPeak},
+			Stack: k.stack, Native: native, Images: k.images(), Thread: k.thread, Allocator: k.allocator(),
+			Values: [Views]Value{Total: c.total, Temporary: c.temp, Live: c.now, Peak: c.atPeak},
 		}
 		if out.Values != ([Views]Value{}) {
 			p.Samples = append(p.Samples, out)
 		}
 	}
-	b.samples = sampleTable{}
+	b.samples, b.ledger.counts = sampleTable{}, nil
 }
 
 // finishRows makes the samples, stacks and frames of an aggregated capture.

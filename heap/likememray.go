@@ -1,7 +1,5 @@
 package heap
 
-import "github.com/memvault/memvault/codec"
-
 // quirk is a point in which Memray is wrong or arbitrary, numbered as in the facts' section 14.
 // Options.LikeMemray is all of them; tests set them one by one.
 type quirk uint8
@@ -18,29 +16,41 @@ const (
 
 func (q quirk) has(o quirk) bool { return q&o != 0 }
 
-// remember puts an allocation into the thread's ring of the threshold+1 latest ones.
-func (b *Builder) remember(r *codec.Record, i uint32) {
-	t := b.cur
-	e := recent{address: r.Address, size: r.Size, sample: i}
-	if len(t.ring) <= int(b.threshold) {
-		t.ring = append(t.ring, e)
-		return
-	}
-	t.ring[t.next] = e
-	t.next = (t.next + 1) % len(t.ring)
+// ring holds the threshold+1 latest allocations of a thread, as Memray does.
+type ring struct {
+	list []event
+	next int // where in list the next one goes, once it is full
 }
 
-// freeLike judges a free as Memray does: the newest entry of the freeing thread's ring with
+func (l *ledger) remember(e *event) {
+	for int(e.thread) >= len(l.rings) {
+		l.rings = append(l.rings, ring{})
+	}
+	r := &l.rings[e.thread]
+	if len(r.list) <= int(l.threshold) {
+		r.list = append(r.list, *e)
+		return
+	}
+	r.list[r.next] = *e
+	r.next = (r.next + 1) % len(r.list)
+}
+
+// findRecent judges a free as Memray does: the newest entry of the freeing thread's ring with
 // that address (and for mappings, that size) is temporary, and stays in the ring, so that it
 // can be found once more (facts: section 10.3).
-func (b *Builder) freeLike(address, size uint64, ranged bool) {
-	t := b.cur
-	for k := range t.ring {
-		i := (t.next - 1 - k + 2*len(t.ring)) % len(t.ring)
-		e := &t.ring[i]
-		s := &b.samples.list[e.sample]
-		if e.address == address && s.allocator().Ranged() == ranged && (!ranged || e.size == size) {
-			s.temp.add(1, e.size)
+func (l *ledger) findRecent(e *event) {
+	if int(e.thread) >= len(l.rings) {
+		return
+	}
+	r := &l.rings[e.thread]
+	want := opMalloc
+	if e.op == opUnmap {
+		want = opMap
+	}
+	for k := range r.list {
+		x := &r.list[(r.next-1-k+2*len(r.list))%len(r.list)]
+		if x.address == e.address && x.op == want && (want == opMalloc || x.size == e.size) {
+			l.counts[x.sample].temp.add(1, x.size)
 			return
 		}
 	}

@@ -43,6 +43,14 @@ func (t *liveTable) home(address uint64) uint64 {
 	return (hi ^ lo) >> t.shift
 }
 
+// prefetch looks at the slots that events will need, so that they are in the cache.
+func (t *liveTable) prefetch(events []event) (seen uint32) {
+	for i := range events {
+		seen |= t.slots[t.home(events[i].address)&uint64(len(t.slots)-1)].sample
+	}
+	return seen
+}
+
 // put makes b the block at its address and returns the one that was there before; its
 // sample is 0 when there was none.
 func (t *liveTable) put(b block) block {

@@ -6,39 +6,6 @@ import (
 	"github.com/memvault/memvault/codec"
 )
 
-// memory takes in a memory record, at which windows begin and end.
-func (b *Builder) memory(r *codec.Record) {
-	b.lastTime = r.Time
-	if b.phase == phaseBefore && r.Time >= b.window.from {
-		b.begin(r.Time)
-	}
-	if b.phase != phaseIn {
-		return
-	}
-	b.series.add(Point{Time: r.Time, RSS: r.RSS, Heap: b.total})
-	if b.window.hasUntil && r.Time >= b.window.until && r.Time > b.bounds.From {
-		b.bounds.Until = r.Time
-		b.phase = phaseAfter
-	}
-}
-
-// begin starts the window: what is alive stays, and all else counts from here.
-func (b *Builder) begin(at int64) {
-	b.phase = phaseIn
-	b.bounds.From = at
-	b.firstEvent = b.event
-	b.peak, b.peakEvent, b.peakTime = b.total, b.event, at
-	for i := range b.samples.list {
-		s := &b.samples.list[i]
-		s.total, s.temp = Value{}, Value{}
-	}
-	b.live.each(func(k *block) { k.sample |= flagBefore })
-	b.ranges.each(func(p *piece) { p.sample |= flagBefore })
-	for _, t := range b.threads {
-		t.ring, t.next = t.ring[:0], 0
-	}
-}
-
 // define takes in all records that are no events.
 func (b *Builder) define(r *codec.Record) {
 	switch r.Kind {
@@ -59,8 +26,7 @@ func (b *Builder) define(r *codec.Record) {
 	case codec.KindThreadName:
 		b.threadOf(r.Thread).name = strings.ToValidUTF8(string(r.Name), "\uFFFD")
 	case codec.KindHeapSnapshot:
-		b.lastTime = r.Time
-		b.series.add(Point{Time: r.Time, RSS: r.RSS, Heap: r.Heap})
+		b.ledger.series.add(Point{Time: r.Time, RSS: r.RSS, Heap: r.Heap})
 	case codec.KindPythonTrace:
 		b.rows.trace(r)
 	case codec.KindAggregated:

@@ -7,48 +7,44 @@ import (
 	"github.com/memvault/memvault/codec"
 )
 
-// sample is a Sample while it is counted. Its value at the peak is settled lazily: see
-// sampleTable.touch.
-type sample struct {
+// sampleKey identifies a Sample.
+type sampleKey struct {
 	stack, native uint32
 	thread        uint32
 	origin        uint32 // listing of images, and allocator in the low byte
-	touched       uint64 // number of the event that changed now last
-	now, atPeak   Value
-	total, temp   Value
 }
 
 func origin(images uint32, a codec.Allocator) uint32 { return images<<8 | uint32(a) }
 
-func (s *sample) allocator() codec.Allocator { return codec.Allocator(s.origin) }
-func (s *sample) images() uint32             { return s.origin >> 8 }
+func (k *sampleKey) allocator() codec.Allocator { return codec.Allocator(k.origin) }
+func (k *sampleKey) images() uint32             { return k.origin >> 8 }
 
-// sampleTable interns samples.
+// sampleTable interns sample keys.
 type sampleTable struct {
-	list  []sample // index 0 is unused
+	keys  []sampleKey // index 0 is unused
 	index hashIndex
 }
 
 func newSampleTable() sampleTable {
-	return sampleTable{list: make([]sample, 1), index: newHashIndex()}
+	return sampleTable{keys: make([]sampleKey, 1), index: newHashIndex()}
 }
 
-func (t *sampleTable) hashOf(i uint32) uint64 {
-	s := &t.list[i]
-	return t.index.hash(uint64(s.stack)<<32|uint64(s.native), uint64(s.thread)<<32|uint64(s.origin))
+func (t *sampleTable) hash(k *sampleKey) uint64 {
+	return t.index.hash(uint64(k.stack)<<32|uint64(k.native), uint64(k.thread)<<32|uint64(k.origin))
 }
 
-func (t *sampleTable) intern(stack, native, thread, origin uint32) uint32 {
-	h := t.index.hash(uint64(stack)<<32|uint64(native), uint64(thread)<<32|uint64(origin))
-	for i := t.index.home(h); ; i = t.index.next(i) {
+func (t *sampleTable) hashOf(i uint32) uint64 { return t.hash(&t.keys[i]) }
+
+func (t *sampleTable) intern(k sampleKey) uint32 {
+	for i := t.index.home(t.hash(&k)); ; i = t.index.next(i) {
 		e := t.index.slots[i]
 		if e == 0 {
-			e = uint32(len(t.list))
-			t.list = append(t.list, sample{stack: stack, native: native, thread: thread, origin: origin})
+			e = uint32(len(t.keys))
+			t.keys = append(t.keys, k)
 			t.index.put(i, e, t.hashOf)
 			return e
 		}
-		if s := &t.list[e]; s.stack == stack && s.native == native && s.thread == thread && s.origin == origin {
+		if t.keys[e] == k {
 			return e
 		}
 	}
