@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -121,14 +122,10 @@ func (f *facts) row(full bool) string {
 	if full {
 		row = append(row, f.fullFacts.columns()...)
 	}
-	text := ""
-	for i, cell := range row {
-		if i > 0 {
-			text += "\t"
-		}
-		text += printable(cell)
+	for i := range row {
+		row[i] = printable(row[i])
 	}
-	return text
+	return strings.Join(row, "\t")
 }
 
 func (f *fullFacts) columns() []string {
