@@ -244,6 +244,9 @@ func (d *Reader) cutByZeros(start int) bool {
 	at, after := d.base+int64(start), d.offset()
 	kind := d.rec.Kind
 	d.keepBytes()
+	if d.pos == d.end && d.more() && d.buf[d.pos] != 0 {
+		return false // the zero was but room behind the chunk
+	}
 	n, only := d.readZeros()
 	if only {
 		d.uncount()
