@@ -15,15 +15,45 @@ func Read(r *codec.Reader, o Options) (*Profile, error) {
 	if err != nil {
 		return nil, err
 	}
+	wait := b.beside()
 	for {
 		rec, err := r.Next()
 		if err != nil {
+			b.flush()
+			wait()
 			if err := endError(err); err != nil {
 				return nil, err
 			}
 			return b.Profile(r.Status())
 		}
 		b.Add(rec)
+	}
+}
+
+// beside has the ledger work in a goroutine of its own, until the function that it returns is
+// called. Batches go to and fro; there are never more than three.
+func (b *Builder) beside() (wait func()) {
+	full, empty := make(chan *batch, 2), make(chan *batch, 2)
+	empty <- new(batch)
+	empty <- new(batch)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for x := range full {
+			b.ledger.apply(x)
+			x.n = 0
+			empty <- x
+		}
+	}()
+	alone := b.send
+	b.send = func(x *batch) *batch {
+		full <- x
+		return <-empty
+	}
+	return func() {
+		close(full)
+		<-done
+		b.send = alone
 	}
 }
 
