@@ -21,6 +21,7 @@ const (
 )
 
 // next12 decodes a record of an event stream of header 12 or 13. The tag is a prefix code.
+// Varints of one byte are decoded in place: the compiler does not inline uvarint.
 func (d *Reader) next12() result {
 	b, p, rec := d.buf, d.pos, &d.rec
 	tag := b[p]
@@ -32,7 +33,9 @@ func (d *Reader) next12() result {
 		if slot := tag >> 3 & 15; slot != 15 {
 			rec.Address = d.cache[(d.first+int(slot))&15]
 		} else {
-			v, p = d.uvarint(b, p)
+			if v, p = uint64(b[p]), p+1; v >= 0x80 {
+				v, p = d.longVarint(b, p-1)
+			}
 			rec.Address = d.miss(v)
 		}
 		a := tag & 7
@@ -52,15 +55,23 @@ func (d *Reader) next12() result {
 				d.nid = (d.nid + zigzag(v)) & d.mask
 				rec.Native = d.nid
 			}
-			rec.Size, p = d.uvarint(b, p)
+			if v, p = uint64(b[p]), p+1; v >= 0x80 {
+				v, p = d.longVarint(b, p-1)
+			}
+			rec.Size = v
 		}
 		d.status.Allocations++
 	case tag&0x40 != 0:
 		rec.Kind = KindFramePush
 		rec.Entry = tag&1 != 0
 		var v uint64
-		rec.Frame, p = d.uvarint(b, p)
-		v, p = d.uvarint(b, p)
+		if v, p = uint64(b[p]), p+1; v >= 0x80 {
+			v, p = d.longVarint(b, p-1)
+		}
+		rec.Frame = v
+		if v, p = uint64(b[p]), p+1; v >= 0x80 {
+			v, p = d.longVarint(b, p-1)
+		}
 		rec.Instruction = int64(zigzag(v))
 	case tag&0x20 != 0:
 		p = d.object(tag, p)

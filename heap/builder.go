@@ -88,7 +88,12 @@ func (b *Builder) Add(r *codec.Record) {
 // emit passes an event on to the ledger.
 func (b *Builder) emit(e event) {
 	b.batch.events[b.batch.n] = e
-	if b.batch.n++; b.batch.n == len(b.batch.events) {
+	b.emitted()
+}
+
+// emitted passes the batch on when it is full.
+func (b *Builder) emitted() {
+	if b.batch.n++; b.batch.n == batchSize {
 		b.batch = b.send(b.batch)
 	}
 }
@@ -149,7 +154,8 @@ func (b *Builder) allocation(r *codec.Record) {
 		b.switchTo(r.Thread)
 	}
 	t := b.cur
-	e := event{address: r.Address, size: r.Size, thread: t.index}
+	e := &b.batch.events[b.batch.n&(batchSize-1)]
+	e.address, e.size, e.thread = r.Address, r.Size, t.index
 	switch a := r.Allocator; {
 	case a == codec.Free || a == codec.PymallocFree:
 		e.op = opFree
@@ -166,7 +172,7 @@ func (b *Builder) allocation(r *codec.Record) {
 		e.sample = b.sampleFor(r)
 	}
 	e.seq = uint32(t.allocs)
-	b.emit(e)
+	b.emitted()
 	if t.allocs >= b.sweepAt {
 		b.sweep()
 	}

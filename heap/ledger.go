@@ -26,11 +26,13 @@ type event struct {
 	op            op
 }
 
+const batchSize = 2048 // events; a power of two
+
 // batch is a run of events on its way to the ledger.
 type batch struct {
 	n      int
 	counts []uint32 // allocations of each thread, for opSweep
-	events [2048]event
+	events [batchSize]event
 }
 
 // ledger keeps what is alive, and counts.
