@@ -137,6 +137,7 @@ func (d *Reader) frameRows(p int) result {
 func (d *Reader) codeFrame(p int) result {
 	b, rec := d.buf, &d.rec
 	rec.Kind = KindFrame
+	rec.Function, rec.File = nil, nil // those of its code object
 	var v uint64
 	rec.Frame, p = d.uvarint(b, p)
 	rec.Code, p = d.uvarint(b, p)

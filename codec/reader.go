@@ -261,11 +261,19 @@ func (d *Reader) cutByZeros(start int) bool {
 	return false
 }
 
-// keepBytes makes the slices of rec outlive the window.
+// keepBytes makes the slices of rec outlive the window. Those that its kind does not
+// have may point to a chunk that is being filled.
 func (d *Reader) keepBytes() {
 	r := &d.rec
-	for _, b := range []*[]byte{&r.Function, &r.File, &r.Name, &r.LineTable} {
-		*b = bytes.Clone(*b)
+	switch r.Kind {
+	case KindFrame:
+		r.Function, r.File = bytes.Clone(r.Function), bytes.Clone(r.File)
+	case KindCode:
+		r.Function, r.File, r.LineTable = bytes.Clone(r.Function), bytes.Clone(r.File), bytes.Clone(r.LineTable)
+	case KindImage:
+		r.File = bytes.Clone(r.File)
+	case KindThreadName:
+		r.Name = bytes.Clone(r.Name)
 	}
 }
 
