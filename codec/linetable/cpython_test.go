@@ -5,13 +5,12 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/memvault/memvault/internal/cpython"
 )
 
 //go:embed testdata/findlines.py
@@ -22,48 +21,16 @@ const codeObjects = 3000
 
 // TestCPython compares with what the interpreters of this machine find in their own tables.
 func TestCPython(t *testing.T) {
-	found := pythons()
+	found := cpython.Find()
 	if len(found) == 0 {
-		t.Skip("no CPython 3.7 or later found in PATH or ~/.pyenv")
+		t.Skip("no CPython 3.7 or later found in PATH or among pyenv's")
 	}
-	for version, path := range found {
-		t.Run(version, func(t *testing.T) {
+	for _, p := range found {
+		t.Run(p.Version, func(t *testing.T) {
 			t.Parallel()
-			compareWith(t, path)
+			compareWith(t, p.Path)
 		})
 	}
-}
-
-// pythons finds one interpreter for each version of CPython: version to path.
-func pythons() map[string]string {
-	dirs := filepath.SplitList(os.Getenv("PATH"))
-	names, _ := filepath.Glob(filepath.Join(os.Getenv("HOME"), ".pyenv/versions/*/bin/python3"))
-	for _, dir := range dirs {
-		more, _ := filepath.Glob(filepath.Join(dir, "python3*"))
-		names = append(names, more...)
-	}
-	found := map[string]string{}
-	executable := regexp.MustCompile(`^python3(\.\d+)?(\.exe)?$`)
-	for _, name := range names {
-		if !executable.MatchString(filepath.Base(name)) {
-			continue
-		}
-		if version := cpythonVersion(name); version != "" {
-			found[version] = name
-		}
-	}
-	return found
-}
-
-// cpythonVersion gives the version of an interpreter, like 3.12.1; nothing when it does not run, is no
-// CPython or is older than 3.7.
-func cpythonVersion(path string) string {
-	const program = "import sys; print(sys.version.split()[0] if sys.version_info >= (3, 7) and sys.implementation.name == 'cpython' else '')"
-	out, err := exec.Command(path, "-c", program).Output()
-	if err != nil {
-		return "" // for example a pyenv shim of a version that is not selected
-	}
-	return strings.TrimSpace(string(out))
 }
 
 func compareWith(t *testing.T, path string) {
