@@ -43,8 +43,9 @@ func Find() []Interpreter {
 
 var executable = regexp.MustCompile(`^python3(\.\d+)?(\.exe)?$`)
 
-// candidates lists files that are named like an interpreter.
+// candidates lists files that are named like an interpreter, each file once whatever links lead to it.
 func candidates() (names []string) {
+	seen := map[string]bool{}
 	pyenv := os.Getenv("PYENV_ROOT")
 	if home, err := os.UserHomeDir(); pyenv == "" && err == nil {
 		pyenv = filepath.Join(home, ".pyenv")
@@ -53,7 +54,9 @@ func candidates() (names []string) {
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), dirs...) {
 		files, _ := filepath.Glob(filepath.Join(dir, "python3*"))
 		for _, file := range files {
-			if executable.MatchString(filepath.Base(file)) {
+			real, err := filepath.EvalSymlinks(file)
+			if err == nil && executable.MatchString(filepath.Base(file)) && !seen[real] {
+				seen[real] = true
 				names = append(names, file)
 			}
 		}
