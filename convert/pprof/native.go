@@ -63,7 +63,10 @@ func (a *addresses) location(p *heap.Profile, images uint32, ip uint64) *profile
 	if i >= 0 && ip < spans[i].end {
 		mp = a.m.mapping(imageMapping(&p.Images[images][spans[i].image]))
 	}
-	return a.m.location(mp, nil, 0, max(ip, 1)-1)
+	if ip > 0 && (mp == nil || ip > mp.Start) {
+		ip--
+	}
+	return a.m.location(mp, nil, 0, ip)
 }
 
 // spansOf sorts the segments of a listing.
@@ -71,8 +74,10 @@ func spansOf(images []heap.Image) []span {
 	spans := make([]span, 0, len(images))
 	for i := range images {
 		for _, s := range images[i].Segments {
-			start := images[i].Bias + s.Address
-			spans = append(spans, span{start: start, end: addAddress(start, s.Size), image: i})
+			if s.Size > 0 {
+				start := images[i].Bias + s.Address
+				spans = append(spans, span{start: start, end: addAddress(start, s.Size), image: i})
+			}
 		}
 	}
 	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
