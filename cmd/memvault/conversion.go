@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/memvault/memvault/heap"
 )
@@ -103,7 +104,7 @@ func (c *conversion) addTo(out converter, input string) error {
 func (c *conversion) judge(file string, p *heap.Profile) error {
 	a := c.app
 	if w := p.Window; w != nil {
-		a.warn(file, "window from %s until %s, by its memory records", timestamp(w.From), timestamp(w.Until))
+		a.warn(file, "window from %s until %s, by its memory records", timeText(time.UnixMilli(w.From)), timeText(time.UnixMilli(w.Until)))
 	}
 	if p.Header.NativeTraces && !c.o.native && !c.nativeTold {
 		c.nativeTold = true

@@ -67,6 +67,15 @@ func inFile(file string, err error) error {
 	return &fileError{file, err}
 }
 
+// withoutFile takes away what inFile added.
+func withoutFile(err error) error {
+	var file *fileError
+	if errors.As(err, &file) {
+		return file.err
+	}
+	return err
+}
+
 var errFolder = errors.New("is a folder")
 
 // A tally counts how the inputs of a command ended.

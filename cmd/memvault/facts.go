@@ -18,8 +18,8 @@ type facts struct {
 	State  string `json:"state,omitempty"`
 	Proved bool   `json:"proved"`
 	Reason string `json:"reason,omitempty"`
-	// Complete tells that every record that was ever to be written is there.
-	Complete  bool   `json:"complete"`
+	// Complete tells that every record that was ever to be written is there; null when not known.
+	Complete  *bool  `json:"complete"`
 	Size      *int64 `json:"size,omitempty"` // of the file; nil when it came through a pipe
 	Container string `json:"container,omitempty"`
 

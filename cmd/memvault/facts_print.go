@@ -39,8 +39,11 @@ func printFacts(w io.Writer, f *facts) error {
 }
 
 func (f *facts) stateText() string {
-	if f.Proved {
+	switch {
+	case f.Proved:
 		return f.State
+	case f.Complete == nil:
+		return f.State + " (--full reads it all)"
 	}
 	return f.State + " (not proved: --full reads it all)"
 }
@@ -80,8 +83,8 @@ func (f *fullFacts) print(line func(key, format string, args ...any)) {
 	line("alive at end", "%s in %d blocks", bytesText(f.LiveBytes), f.LiveBlocks)
 	line("threads", "%d", f.Threads)
 	line("stacks", "%d", f.Stacks)
-	line("valid", "%s", bytesText(f.ValidBytes))
-	line("wasted", "%s", bytesText(f.WastedBytes))
+	line("valid", "%s of the raw stream", bytesText(f.ValidBytes))
+	line("wasted", "%s of it", bytesText(f.WastedBytes))
 }
 
 func (f *fullFacts) peakText() string {
@@ -151,8 +154,6 @@ func bytesText[N int64 | uint64](n N) string {
 	}
 	return fmt.Sprintf("%s (%.1f %cB)", exact, value, "kMGTPE"[unit])
 }
-
-func timeText(t time.Time) string { return t.Format("2006-01-02T15:04:05.000Z07:00") }
 
 func yesNo(b bool) string {
 	if b {

@@ -78,9 +78,12 @@ func (in *input) Close() error {
 	return errors.Join(err, in.file.Close())
 }
 
-// label is what stands before a progress bar: the file's name, or its end.
+// label is what stands before a progress bar: the name of the file, or its end.
 func label(name string) string {
 	const width = 30
+	if name == standard {
+		return "standard input"
+	}
 	runes := []rune(printable(filepath.Base(name)))
 	if len(runes) > width {
 		runes = append([]rune("..."), runes[len(runes)-width+3:]...)

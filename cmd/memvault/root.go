@@ -60,6 +60,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newConvert(a),
 		newDump(a),
+		newInspect(a),
 		newVersion(a),
 		newCompletion(),
 	)

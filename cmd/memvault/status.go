@@ -36,12 +36,12 @@ func shortfall(s codec.Status) string {
 	}
 	text += fmt.Sprintf("; read %d records up to offset %#x", s.Records, s.Bytes)
 	if s.LastTime != 0 {
-		text += ", the last memory record of " + timestamp(s.LastTime)
+		text += ", the last memory record of " + timeText(time.UnixMilli(s.LastTime))
 	}
 	return text + "; what came after is missing"
 }
 
-// timestamp prints milliseconds since 1970 as RFC 3339, in UTC.
-func timestamp(ms int64) string {
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+// timeText prints a time to the millisecond, as captures have it.
+func timeText(t time.Time) string {
+	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
