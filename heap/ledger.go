@@ -26,7 +26,8 @@ type event struct {
 	op            op
 }
 
-const batchSize = 2048 // events; a power of two
+// batchSize is in events, a power of two. Waking a goroutine costs as much as hundreds of events.
+const batchSize = 16384
 
 // batch is a run of events on its way to the ledger.
 type batch struct {
