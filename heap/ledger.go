@@ -185,15 +185,16 @@ func (l *ledger) free(e *event) {
 	c := l.touch(old.sample)
 	c.now.sub(1, old.size)
 	l.total = satSub(l.total, old.size)
-	l.temporary(c, old.sample, old.seq, old.size, e)
+	if l.atOnce(c, old.sample, old.seq, e) {
+		c.temp.add(1, old.size)
+	}
 }
 
-// temporary counts what e has freed whole, if that was at once.
-func (l *ledger) temporary(c *count, sample, seq uint32, size uint64, e *event) {
-	if e.seq-seq <= l.threshold && c.thread == e.thread &&
-		sample&(flagOld|flagBefore) == 0 && !l.like.has(quirkRing) {
-		c.temp.add(1, size)
-	}
+// atOnce reports whether what e frees whole is temporary: made in the window by the same
+// thread, with at most threshold other allocations of it since.
+func (l *ledger) atOnce(c *count, sample, seq uint32, e *event) bool {
+	return e.seq-seq <= l.threshold && c.thread == e.thread &&
+		sample&(flagOld|flagBefore) == 0 && !l.like.has(quirkRing)
 }
 
 func (l *ledger) mmap(e *event) {
@@ -224,7 +225,8 @@ func (l *ledger) unmap(e *event) {
 		c := l.touch(p.sample)
 		c.now.sub(1, hi-lo)
 		l.total = satSub(l.total, hi-lo)
-		if p.whole && p.start == start && p.end == end && (newest < 0 || p.seq >= l.hits[newest].seq) {
+		if p.whole && p.start == start && p.end == end && l.atOnce(c, p.sample, p.seq, e) &&
+			(newest < 0 || e.seq-p.seq < e.seq-l.hits[newest].seq) {
 			newest = k
 		}
 		p.whole = false
@@ -241,7 +243,7 @@ func (l *ledger) unmap(e *event) {
 	}
 	if newest >= 0 {
 		p := l.hits[newest]
-		l.temporary(&l.counts[p.sample&maskSample], p.sample, p.seq, p.end-p.start, e)
+		l.counts[p.sample&maskSample].temp.add(1, p.end-p.start)
 	}
 }
 
