@@ -34,19 +34,37 @@ type Merger struct {
 
 	freeSamples []profile.Sample // to be handed out
 	freeValues  []int64
+
+	walked, kept       int64 // frames of all samples, and of those whose stack is new
+	maxWalked, maxKept int64
 }
+
+// A profile holds each stack in full, so what is a long chain of nodes in a capture can be
+// half of its square here: 10 MB of calls that never return, with an allocation in each,
+// would take terabytes. Real captures have stacks of a few hundred frames, and stay far below.
+const (
+	maxKept   = 1 << 27 // 1 GB of pointers, and as much again while they are written
+	maxWalked = 1 << 33 // half a minute or so
+)
 
 // sampleKey tells samples apart by indexes into Merger.stacks and Merger.labels.
 type sampleKey struct{ stack, labels uint32 }
 
 // NewMerger makes a Merger.
 func NewMerger(o Options) *Merger {
-	return &Merger{o: o, merging: true}
+	m := newMerger(o)
+	m.merging = true
+	return m
+}
+
+func newMerger(o Options) *Merger {
+	return &Merger{o: o, maxKept: maxKept, maxWalked: maxWalked}
 }
 
 // Add adds the samples of p. Captures of differing sample types, full and aggregated,
 // are refused rather than reduced to what they have in common: nobody should have to notice
 // that numbers are missing. Options.Views names the common views when that is what is wanted.
+// After an error the Merger is of no more use.
 func (m *Merger) Add(p *heap.Profile) error {
 	cols, err := m.o.columns(p.Aggregated)
 	if err != nil {
@@ -59,8 +77,7 @@ func (m *Merger) Add(p *heap.Profile) error {
 		return errors.New("full and aggregated captures have different sample types: to merge them, choose the views leaks and peak")
 	}
 	m.note(p)
-	m.addSamples(p)
-	return nil
+	return m.addSamples(p)
 }
 
 func (m *Merger) begin(cols []column) {
@@ -93,31 +110,40 @@ func (m *Merger) Profile() (*profile.Profile, error) {
 	return m.prof, nil
 }
 
-func (m *Merger) addSamples(p *heap.Profile) {
+func (m *Merger) addSamples(p *heap.Profile) error {
 	c := m.newFrames(p)
 	if p.LikeMemray && p.Aggregated && m.o.Labels&Allocator == 0 {
-		m.addRows(p, c)
-		return
+		return m.addRows(p, c)
 	}
 	for i := range p.Samples {
 		s := &p.Samples[i]
-		if !m.empty(s) {
-			v := m.sample(p, s, c).Value
-			for k, col := range m.cols {
-				addValue(v[2*k:], s.Values[col.view])
-			}
+		if m.empty(s) {
+			continue
+		}
+		out, err := m.sample(p, s, c)
+		if err != nil {
+			return err
+		}
+		for k, col := range m.cols {
+			addValue(out.Value[2*k:], s.Values[col.view])
 		}
 	}
+	return nil
 }
 
 // addRows takes the counts as Memray merges them, which sums of samples cannot give.
-func (m *Merger) addRows(p *heap.Profile, c *frames) {
+func (m *Merger) addRows(p *heap.Profile, c *frames) error {
 	mergeThreads := m.o.Labels != 0 && m.o.Labels&(ThreadName|ThreadID) == 0
 	for k, col := range m.cols {
 		for _, r := range p.Rows(col.view, mergeThreads) {
-			addValue(m.sample(p, r.Sample, c).Value[2*k:], r.Value)
+			out, err := m.sample(p, r.Sample, c)
+			if err != nil {
+				return err
+			}
+			addValue(out.Value[2*k:], r.Value)
 		}
 	}
+	return nil
 }
 
 func (m *Merger) empty(s *heap.Sample) bool {
@@ -144,24 +170,39 @@ func addSaturated(a int64, b uint64) int64 {
 }
 
 // sample gives the sample of the stack and labels of s, a new one if need be.
-func (m *Merger) sample(p *heap.Profile, s *heap.Sample, c *frames) *profile.Sample {
-	k := sampleKey{stack: m.stacks.intern(c.stack(p, s)), labels: m.labelsOf(p, s)}
-	out, ok := m.samples[k]
-	if ok {
-		return out
+func (m *Merger) sample(p *heap.Profile, s *heap.Sample, c *frames) (*profile.Sample, error) {
+	list := c.stack(p, s)
+	stack, isNew := m.stacks.intern(list)
+	m.walked += int64(len(list))
+	if isNew {
+		m.kept += int64(len(list))
 	}
+	if m.kept > m.maxKept || m.walked > m.maxWalked {
+		return nil, fmt.Errorf("stacks too deep for a profile, which holds each in full: %d frames after %d of %d samples",
+			m.walked, len(m.prof.Sample), len(p.Samples))
+	}
+	k := sampleKey{stack: stack, labels: m.labelsOf(p, s)}
+	out, ok := m.samples[k]
+	if !ok {
+		out = m.newSample(k)
+		m.samples[k] = out
+		m.prof.Sample = append(m.prof.Sample, out)
+	}
+	return out, nil
+}
+
+func (m *Merger) newSample(k sampleKey) *profile.Sample {
 	const chunk = 512
 	n := 2 * len(m.cols)
 	if len(m.freeSamples) == 0 {
 		m.freeSamples = make([]profile.Sample, chunk)
 		m.freeValues = make([]int64, n*chunk)
 	}
-	out, m.freeSamples = &m.freeSamples[0], m.freeSamples[1:]
+	out := &m.freeSamples[0]
+	m.freeSamples = m.freeSamples[1:]
 	out.Value, m.freeValues = m.freeValues[:n:n], m.freeValues[n:]
 	out.Location = m.stacks.lists[k.stack]
 	ls := &m.labels[k.labels]
 	out.Label, out.NumLabel, out.NumUnit = ls.str, ls.num, ls.unit
-	m.samples[k] = out
-	m.prof.Sample = append(m.prof.Sample, out)
 	return out
 }

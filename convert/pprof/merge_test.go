@@ -134,3 +134,33 @@ func TestOddHeader(t *testing.T) {
 		t.Errorf("got %d for %d ns", prof.TimeNanos, prof.DurationNanos)
 	}
 }
+
+// A program that calls itself without end, and allocates each time.
+func TestTooDeep(t *testing.T) {
+	p := model(header, entry{thread: 1, values: all(1)})
+	p.Frames = []heap.Frame{script}
+	for i := range uint32(100) {
+		p.Stacks = append(p.Stacks, heap.Stack{Parent: i, Depth: i + 1})
+		p.Samples = append(p.Samples,
+			heap.Sample{Stack: i + 1, Thread: 1, Allocator: codec.Malloc, Values: all(1)},
+			heap.Sample{Stack: i + 1, Thread: 1, Allocator: codec.Mmap, Values: all(1)})
+	}
+	tests := []struct {
+		name         string
+		kept, walked int64
+		want         bool
+	}{
+		{"enough", 1 + 5050, 1 + 10100, true},
+		{"too much to keep", 5050, 1 + 10100, false},
+		{"too much to walk", 1 + 5050, 10100, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := pprof.NewMerger(pprof.Options{})
+			m.SetLimits(tt.kept, tt.walked)
+			if err := m.Add(p); (err == nil) != tt.want {
+				t.Errorf("got %v, want success %v", err, tt.want)
+			}
+		})
+	}
+}

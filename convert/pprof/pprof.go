@@ -50,11 +50,11 @@ func Write(w io.Writer, p *heap.Profile, o Options) error {
 	return nil
 }
 
-// Convert makes a profile of p. It fails if the options leave no sample type. Samples
-// share their label maps and, where stacks are equal, their slices of locations: use
-// Profile.Copy before changing single samples.
+// Convert makes a profile of p. It fails if the options leave no sample type, and on
+// stacks that would not fit in memory. Samples share their label maps and, where stacks
+// are equal, their slices of locations: use Profile.Copy before changing single samples.
 func Convert(p *heap.Profile, o Options) (*profile.Profile, error) {
-	m := &Merger{o: o}
+	m := newMerger(o)
 	if err := m.Add(p); err != nil {
 		return nil, err
 	}

@@ -23,20 +23,20 @@ func newStackTable() stackTable {
 	return stackTable{seed: maphash.MakeSeed(), latest: map[uint64]uint32{}}
 }
 
-// intern gives the index of list, which it copies.
-func (t *stackTable) intern(list []*profile.Location) uint32 {
+// intern gives the index of list, which it copies if it is new.
+func (t *stackTable) intern(list []*profile.Location) (index uint32, isNew bool) {
 	t.buf = t.buf[:0]
 	for _, l := range list {
 		t.buf = binary.LittleEndian.AppendUint32(t.buf, uint32(l.ID))
 	}
 	h := maphash.Bytes(t.seed, t.buf)
-	index := uint32(len(t.lists))
+	index = uint32(len(t.lists))
 	before := index
 	if i, ok := t.latest[h]; ok {
 		before = i
 		for {
 			if slices.Equal(t.lists[i], list) {
-				return i
+				return i, false
 			}
 			if t.next[i] == i {
 				break
@@ -47,7 +47,7 @@ func (t *stackTable) intern(list []*profile.Location) uint32 {
 	t.latest[h] = index
 	t.next = append(t.next, before)
 	t.lists = append(t.lists, t.keep(list))
-	return index
+	return index, true
 }
 
 func (t *stackTable) keep(list []*profile.Location) []*profile.Location {
