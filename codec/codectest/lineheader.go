@@ -135,13 +135,11 @@ func (l *line) list(key string) []string {
 
 // folder splits off what stands before the next ", " or "]".
 func (l *line) folder(rest string) (string, string) {
-	end := strings.IndexByte(rest, ']')
-	if i := strings.Index(rest, ", "); i >= 0 && i < end {
-		end = i
+	for i := range len(rest) {
+		if rest[i] == ']' || strings.HasPrefix(rest[i:], ", ") {
+			return rest[:i], rest[i:]
+		}
 	}
-	if end < 0 {
-		l.fail(fmt.Errorf("no ] in %q", l.rest))
-		return "", ""
-	}
-	return rest[:end], rest[end:]
+	l.fail(fmt.Errorf("no ] in %q", l.rest))
+	return "", ""
 }
