@@ -47,11 +47,11 @@ const convertExample = `  memvault convert --to pprof scheduler_memory.bin
 
 // convertOptions are the flags of convert, and what they mean.
 type convertOptions struct {
-	to, output, from, until                string
-	views, labels                          []string
-	threshold                              int
-	goTypes, bareNames, native, likeMemray bool
-	merge, strict, force                   bool
+	readFlags
+	to, output                 string
+	views, labels              []string
+	goTypes, bareNames, native bool
+	merge, force               bool
 
 	target   *target
 	viewList []heap.View // nil for all
@@ -93,12 +93,8 @@ func (o *convertOptions) addFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.labels, "labels", nil, "labels of samples: thread,thread_id,allocator or none (default thread,thread_id)")
 	f.BoolVar(&o.bareNames, "bare-names", false, "name functions without their module")
 	f.BoolVar(&o.native, "native", false, "add native stacks, as addresses beyond the Python ones")
-	f.StringVar(&o.from, "from", "", "leave out what came before this time")
-	f.StringVar(&o.until, "until", "", "leave out what came after this time")
-	f.IntVar(&o.threshold, "temporary-threshold", heap.DefaultThreshold, "how many other allocations of a thread may lie between a temporary one and its free")
-	f.BoolVar(&o.likeMemray, "like-memray", false, "give Memray's figures also where Memray is wrong or arbitrary")
+	o.readFlags.addTo(f)
 	f.BoolVar(&o.merge, "merge", false, "make one output of all inputs, with a label pid; needs -o")
-	f.BoolVar(&o.strict, "strict", false, "exit with 3 when a capture is not complete")
 	complete(cmd, "to", targetNames())
 	complete(cmd, "views", viewNames())
 	complete(cmd, "labels", []string{"thread", "thread_id", "allocator", "none"})
@@ -129,27 +125,11 @@ func (o *convertOptions) resolve() error {
 	switch {
 	case o.goTypes && len(o.views) > 0:
 		return usagef("--go-types is a choice of views: give it or --views, not both")
-	case o.threshold < 0:
-		return usagef("--temporary-threshold %d: want 0 or more", o.threshold)
 	case o.merge && o.output == "":
 		return hintf(usagef("--merge needs a name for its output"), "-o FILE, or -o - for standard output")
 	}
-	return o.resolveRead()
-}
-
-func (o *convertOptions) resolveRead() error {
-	o.read = heap.Options{Threshold: o.threshold, LikeMemray: o.likeMemray}
-	if o.threshold == 0 {
-		o.read.Threshold = -1 // 0 stands for the default
-	}
-	var err error
-	if o.read.From, err = heap.ParseBound(o.from); err != nil {
-		return usagef("--from: %w", err)
-	}
-	if o.read.Until, err = heap.ParseBound(o.until); err != nil {
-		return usagef("--until: %w", err)
-	}
-	return nil
+	o.read, err = o.readFlags.options()
+	return err
 }
 
 // plan names the outputs. With --merge all jobs have the same.
