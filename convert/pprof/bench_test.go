@@ -40,6 +40,33 @@ func wide(n int) *heap.Profile {
 	return p
 }
 
+// withNatives adds a native stack of 30 addresses to each sample of p, of 20,000 nodes in all.
+func withNatives(p *heap.Profile) *heap.Profile {
+	for i := range uint32(20_000) {
+		parent := uint32(0)
+		if i%30 != 0 {
+			parent = i
+		}
+		p.Natives = append(p.Natives, heap.Native{IP: 0x5000_0000 + uint64(i*7%0xa000), Parent: parent})
+	}
+	for i := range p.Samples {
+		p.Samples[i].Native = uint32(i*30%20_000 + 1)
+		p.Samples[i].Images = 1
+	}
+	return p
+}
+
+func BenchmarkNative(b *testing.B) {
+	p := withNatives(wide(100_000))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := pprof.Convert(p, pprof.Options{Native: true}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*len(p.Samples))/b.Elapsed().Seconds(), "samples/s")
+}
+
 func BenchmarkConvert(b *testing.B) {
 	p := wide(100_000)
 	b.ReportAllocs()

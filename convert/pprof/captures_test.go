@@ -1,6 +1,7 @@
 package pprof_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 	"github.com/memvault/memvault/internal/expected"
 )
 
-const captures = "../../testdata/captures"
+var captures = flag.String("captures", "../../testdata/captures", "folder of captures with expected results")
 
 func readCapture(t testing.TB, path string, o heap.Options) *heap.Profile {
 	t.Helper()
@@ -40,13 +41,13 @@ var expectedTypes = map[string]string{"peak": "peak", "leaks": "inuse", "tempora
 // What profiles of all captures read back as equals what each capture's release says of it, per
 // thread and text stack.
 func TestCaptures(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join(captures, "*", "*.expected.json.gz"))
+	paths, err := filepath.Glob(filepath.Join(*captures, "*", "*.expected.json.gz"))
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no captures in %s: %v", captures, err)
+		t.Fatalf("no captures in %s: %v", *captures, err)
 	}
 	for _, path := range paths {
 		capture := strings.TrimSuffix(path, ".expected.json.gz")
-		name, _ := filepath.Rel(captures, capture)
+		name, _ := filepath.Rel(*captures, capture)
 		t.Run(filepath.ToSlash(name), func(t *testing.T) {
 			want, err := expected.Load(path)
 			if err != nil {
