@@ -40,7 +40,7 @@ func wide(n int) *heap.Profile {
 	return p
 }
 
-// withNatives adds a native stack of 30 addresses to each sample of p, of 20,000 nodes in all.
+// withNatives adds a native stack of 30 addresses to each sample of p, 666 different ones.
 func withNatives(p *heap.Profile) *heap.Profile {
 	for i := range uint32(20_000) {
 		parent := uint32(0)
@@ -50,7 +50,7 @@ func withNatives(p *heap.Profile) *heap.Profile {
 		p.Natives = append(p.Natives, heap.Native{IP: 0x5000_0000 + uint64(i*7%0xa000), Parent: parent})
 	}
 	for i := range p.Samples {
-		p.Samples[i].Native = uint32(i*30%20_000 + 1)
+		p.Samples[i].Native = uint32(i%666)*30 + 30
 		p.Samples[i].Images = 1
 	}
 	return p
