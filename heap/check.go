@@ -32,6 +32,9 @@ func (p *Profile) Check() error {
 			return fmt.Errorf("sample %d: %w", i, err)
 		}
 	}
+	if p.Kept != nil && len(p.Kept) != len(p.Samples) {
+		return fmt.Errorf("%d values kept of %d samples", len(p.Kept), len(p.Samples))
+	}
 	if len(p.Series) > MaxSeries {
 		return fmt.Errorf("%d points in the series", len(p.Series))
 	}

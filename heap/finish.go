@@ -92,6 +92,10 @@ func (b *Builder) resolve(p *Profile, w wideKey) uint32 {
 }
 
 func (b *Builder) finishSamples(p *Profile) {
+	kept := b.ledger.kept()
+	if kept != nil {
+		p.Kept = []Value{}
+	}
 	p.Samples = make([]Sample, 0, len(b.ledger.counts))
 	for i := 1; i < len(b.ledger.counts); i++ {
 		k, c := &b.samples.keys[i], &b.ledger.counts[i]
@@ -108,7 +112,13 @@ func (b *Builder) finishSamples(p *Profile) {
 		}
 		if out.Values != ([Views]Value{}) {
 			p.Samples = append(p.Samples, out)
+			if kept != nil {
+				p.Kept = append(p.Kept, kept[i])
+			}
 		}
+	}
+	if s := b.ledger.sizes; s != nil {
+		p.Sizes, p.SizesRounded = s.list(), s.rounded
 	}
 	b.samples, b.ledger.counts = sampleTable{}, nil
 }

@@ -59,9 +59,10 @@ type ledger struct {
 	counts  []count // by sample
 	live    liveTable
 	ranges  rangeTree
-	hits    []piece // scratch
-	fetched uint32  // keeps prefetch from being optimised away
-	rings   []ring  // by thread; only for quirkRing
+	hits    []piece     // scratch
+	fetched uint32      // keeps prefetch from being optimised away
+	rings   []ring      // by thread; only for quirkRing
+	sizes   *sizeCounts // nil unless asked for
 
 	windowing
 }
@@ -80,6 +81,9 @@ func newLedger(h *codec.Header, o *Options, w window) *ledger {
 		live: newLiveTable(), ranges: newRangeTree(),
 	}
 	l.windowing = windowing{window: w, series: newSeries(), bounds: Window{From: h.StartTime}}
+	if o.Sizes {
+		l.sizes = newSizeCounts()
+	}
 	if w.hasFrom {
 		l.phase = phaseBefore
 	}
@@ -150,6 +154,9 @@ func (l *ledger) allocate(e *event) *count {
 	c := l.touch(e.sample)
 	c.thread = e.thread
 	c.total.add(1, e.size)
+	if l.sizes != nil {
+		l.sizes.add(e.size)
+	}
 	if l.like.has(quirkRing) {
 		l.remember(e)
 	}

@@ -2,6 +2,7 @@ package heap_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -357,6 +358,8 @@ type result struct {
 	window    string
 	names     map[uint64]string
 	unknown   uint64
+	kept      map[place]heap.Value // nil unless older blocks can be told apart
+	sizes     []heap.SizeCount
 }
 
 func (m *model) result(bounds *heap.Window) result {
@@ -393,7 +396,43 @@ func (m *model) result(bounds *heap.Window) result {
 			r.series = append(r.series, heap.Point{Time: x.time, RSS: x.rss, Heap: sizes[i]})
 		}
 	}
+	if m.from != nil {
+		r.kept = m.kept()
+	}
+	r.sizes = m.sizeCounts()
 	return r
+}
+
+// kept is what was made in the window and is alive at its end, calls that failed apart.
+func (m *model) kept() map[place]heap.Value {
+	out := map[place]heap.Value{}
+	s := m.replay(m.end)
+	for _, i := range s.blocks {
+		if i >= m.begin {
+			addValue(out, m.items[i].place, m.items[i].size)
+		}
+	}
+	for _, p := range s.pieces {
+		if p.by >= m.begin && !(m.items[p.by].failed) {
+			addValue(out, m.items[p.by].place, p.bytes)
+		}
+	}
+	return out
+}
+
+// sizeCounts counts the allocations of the window by size.
+func (m *model) sizeCounts() []heap.SizeCount {
+	counts := map[uint64]uint64{}
+	for i := m.begin; i < m.end; i++ {
+		if m.allocates(i) {
+			counts[m.items[i].size]++
+		}
+	}
+	out := []heap.SizeCount{}
+	for _, size := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, heap.SizeCount{Size: size, Count: counts[size]})
+	}
+	return out
 }
 
 func windowText(w *heap.Window) string {

@@ -28,6 +28,8 @@ type Options struct {
 	// End is the time of the end of the capture in milliseconds since 1970 UTC, if it is
 	// known better than the header knows it; see EndTime.
 	End int64
+	// Sizes asks for Profile.Sizes.
+	Sizes bool
 
 	some quirk // for tests: these in place of all
 }

@@ -144,6 +144,15 @@ type Profile struct {
 	// Stride is how many memory records a point of Series stands for.
 	Stride int
 
+	// Kept is beside Samples, in a window that begins later than the capture: what was made in the
+	// window and is alive at its end, the leaks in it. Older blocks count in Live too. Nil otherwise.
+	Kept []Value
+	// Sizes counts the allocations of Total by size, ascending, if Options.Sizes asks for it: not nil
+	// then, but in aggregated captures, which do not tell. SizesRounded of them had one of so many
+	// distinct sizes that it is rounded down, by less than a thousandth.
+	Sizes        []SizeCount
+	SizesRounded uint64
+
 	// PeakBytes is the largest size of the heap, PeakTime the time of the last memory
 	// record before it (0 when there is none).
 	PeakBytes uint64

@@ -150,6 +150,10 @@ func observe(p *heap.Profile) (result, error) {
 	r := result{
 		samples: map[place][heap.Views]heap.Value{}, peakBytes: p.PeakBytes, peakTime: p.PeakTime,
 		events: p.Events, series: p.Series, window: windowText(p.Window), names: map[uint64]string{}, unknown: p.Unknown,
+		sizes: p.Sizes,
+	}
+	if p.Kept != nil {
+		r.kept = map[place]heap.Value{}
 	}
 	for i := range p.Samples {
 		s := &p.Samples[i]
@@ -165,6 +169,9 @@ func observe(p *heap.Profile) (result, error) {
 			return r, fmt.Errorf("two samples of %+v", k)
 		}
 		r.samples[k] = s.Values
+		if p.Kept != nil && p.Kept[i] != (heap.Value{}) {
+			r.kept[k] = p.Kept[i]
+		}
 	}
 	for _, th := range p.Threads {
 		if th.Name != "" {

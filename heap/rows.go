@@ -9,6 +9,15 @@ type Row struct {
 	Value
 }
 
+// Value gives view v of sample i. It differs from Samples[i].Values[v] in a window only, where
+// the leaks are what was made in it and is alive at its end, as in Memray's temporal leaks.
+func (p *Profile) Value(i int, v View) Value {
+	if v == Live && p.Kept != nil {
+		return p.Kept[i]
+	}
+	return p.Samples[i].Values[v]
+}
+
 // Rows gives view v as Memray groups it: by Python stack, native stack and, unless they are to
 // be merged, thread; rows of nothing are left out. The order is that of the first allocations.
 // With LikeMemray, rows of aggregated captures count as Memray counts them: the first
@@ -20,7 +29,7 @@ func (p *Profile) Rows(v View, mergeThreads bool) []Row {
 	plusOne := p.mergedCounts && p.Aggregated
 	for i := range p.Samples {
 		s := &p.Samples[i]
-		val := s.Values[v]
+		val := p.Value(i, v)
 		if val == (Value{}) {
 			continue
 		}

@@ -37,6 +37,26 @@ func (l *ledger) memory(at int64, rss uint64) {
 	}
 }
 
+// kept gives, by sample, what was made in the window and is alive at its end; nil if nothing
+// was made before it.
+func (l *ledger) kept() []Value {
+	if !l.window.hasFrom {
+		return nil
+	}
+	kept := make([]Value, len(l.counts))
+	l.live.each(func(k *block) {
+		if k.sample&flagBefore == 0 {
+			kept[k.sample&maskSample].add(1, k.size)
+		}
+	})
+	l.ranges.each(func(p *piece) {
+		if p.sample&flagBefore == 0 {
+			kept[p.sample&maskSample].add(1, p.end-p.start)
+		}
+	})
+	return kept
+}
+
 // begin starts the window: what is alive stays, and all else counts from here.
 func (l *ledger) begin(at int64) {
 	l.phase = phaseIn
@@ -49,4 +69,7 @@ func (l *ledger) begin(at int64) {
 	l.live.each(func(k *block) { k.sample |= flagBefore })
 	l.ranges.each(func(p *piece) { p.sample |= flagBefore })
 	clear(l.rings)
+	if l.sizes != nil {
+		l.sizes = newSizeCounts()
+	}
 }
