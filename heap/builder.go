@@ -19,17 +19,16 @@ type Builder struct {
 	threads  []*thread
 	byID     map[uint64]*thread
 	smallIDs [256]*thread
-	cur      *thread
+	cur      *thread // nil before the first
 
 	defs    definitions
 	natives []Native
 	images  imageListings
 	rows    rowTables
 
-	batch   *batch // of events, not yet in the ledger
-	ledger  *ledger
-	send    func(*batch) *batch // passes a batch to the ledger and gives an empty one
-	sweepAt uint64              // a thread's number of allocations at which old blocks are marked
+	batch  *batch // of events, not yet in the ledger
+	ledger *ledger
+	send   func(*batch) *batch // passes a batch to the ledger and gives an empty one
 
 	kinds   [codec.Kinds]uint64
 	unknown uint64
@@ -37,13 +36,17 @@ type Builder struct {
 
 // thread is the state of one thread of the traced process.
 type thread struct {
-	id     uint64
-	index  uint32
-	name   string
-	stack  []uint32 // nodes, outermost first
-	top    uint32   // the last of stack, or 0
-	allocs uint64   // allocations so far
+	id      uint64
+	index   uint32
+	name    string
+	stack   []uint32 // nodes, outermost first
+	top     uint32   // the last of stack, or 0
+	allocs  uint64   // allocations so far
+	sweepAt uint64   // the number of allocations at which old blocks are marked
 }
+
+// sweepEvery is how many allocations a thread makes before old blocks are marked once more.
+const sweepEvery = 1 << 31
 
 // NewBuilder returns a Builder for a capture with header h. The error is ErrNeedsEnd or wraps ErrNoWindow.
 func NewBuilder(h *codec.Header, o Options) (*Builder, error) {
@@ -56,7 +59,7 @@ func NewBuilder(h *codec.Header, o Options) (*Builder, error) {
 		samples: newSampleTable(), tree: newStackTree(),
 		byID: map[uint64]*thread{}, defs: newDefinitions(), natives: make([]Native, 1),
 		images: newImageListings(),
-		cur:    &thread{}, batch: new(batch), ledger: newLedger(h, &o, w), sweepAt: 1 << 31,
+		batch:  new(batch), ledger: newLedger(h, &o, w),
 	}
 	b.send = func(full *batch) *batch {
 		b.ledger.apply(full)
@@ -112,7 +115,7 @@ func (b *Builder) switchTo(id uint64) {
 func (b *Builder) threadOf(id uint64) *thread {
 	t := b.byID[id]
 	if t == nil {
-		t = &thread{id: id, index: uint32(len(b.threads))}
+		t = &thread{id: id, index: uint32(len(b.threads)), sweepAt: sweepEvery}
 		b.threads = append(b.threads, t)
 		b.byID[id] = t
 		if id < uint64(len(b.smallIDs)) {
@@ -123,7 +126,7 @@ func (b *Builder) threadOf(id uint64) *thread {
 }
 
 func (b *Builder) push(r *codec.Record) {
-	if r.Thread != b.cur.id {
+	if b.cur == nil || r.Thread != b.cur.id {
 		b.switchTo(r.Thread)
 	}
 	t := b.cur
@@ -132,7 +135,7 @@ func (b *Builder) push(r *codec.Record) {
 }
 
 func (b *Builder) pop(r *codec.Record) {
-	if r.Thread != b.cur.id {
+	if b.cur == nil || r.Thread != b.cur.id {
 		b.switchTo(r.Thread)
 	}
 	t := b.cur
@@ -150,7 +153,7 @@ func (b *Builder) pop(r *codec.Record) {
 
 // allocation passes an allocation or a deallocation on, with its sample.
 func (b *Builder) allocation(r *codec.Record) {
-	if r.Thread != b.cur.id {
+	if b.cur == nil || r.Thread != b.cur.id {
 		b.switchTo(r.Thread)
 	}
 	t := b.cur
@@ -173,7 +176,7 @@ func (b *Builder) allocation(r *codec.Record) {
 	}
 	e.seq = uint32(t.allocs)
 	b.emitted()
-	if t.allocs >= b.sweepAt {
+	if t.allocs >= t.sweepAt {
 		b.sweep()
 	}
 }
@@ -215,10 +218,10 @@ func (b *Builder) sweep() {
 	b.batch.counts = make([]uint32, len(b.threads))
 	for i, t := range b.threads {
 		b.batch.counts[i] = uint32(t.allocs)
+		t.sweepAt = t.allocs + sweepEvery
 	}
 	b.emit(event{op: opSweep})
 	b.flush()
-	b.sweepAt += 1 << 31
 }
 
 // flush passes on what has been gathered.
