@@ -133,8 +133,11 @@ func add(m map[place]heap.Value, at place, byThread bool, v heap.Value) {
 
 // threadName takes the name out of what Memray shows: "", "name", "0x1f" or "0x1f (name)".
 func threadName(r expected.Row) string {
-	name, _ := strings.CutPrefix(r.ThreadName, fmt.Sprintf("%#x", r.Thread))
-	return strings.TrimSuffix(strings.TrimPrefix(name, " ("), ")")
+	name, hasID := strings.CutPrefix(r.ThreadName, fmt.Sprintf("%#x", r.Thread))
+	if hasID && name != "" {
+		name = strings.TrimSuffix(strings.TrimPrefix(name, " ("), ")")
+	}
+	return name
 }
 
 func stack(p *heap.Profile, s *heap.Sample) string {

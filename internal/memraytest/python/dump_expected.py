@@ -44,9 +44,14 @@ def metadata(reader):
     out = {name: getattr(m, name) for name in ("peak_memory", "total_allocations", "command_line", "pid")}
     out["python_allocator"] = m.python_allocator
     out["start_time_ms"], out["end_time_ms"] = (round(t.timestamp() * 1000) for t in (m.start_time, m.end_time))
-    for name in ("main_thread_id", "trace_python_allocators", "has_native_traces"):
+    for name in ("main_thread_id", "trace_python_allocators"):
         out[name] = getattr(m, name, None)
     return out
+
+
+def has_native_traces(reader):
+    # In 1.0 the reader tells, later its metadata.
+    return bool(getattr(reader.metadata, "has_native_traces", getattr(reader, "has_native_traces", False)))
 
 
 def records(reader):
@@ -76,7 +81,7 @@ def snapshots(reader):
 def dump(path):
     reader = memray.FileReader(path)
     result = {"memray": memray.__version__, "views": {}, "errors": {}, "metadata": metadata(reader)}
-    result["has_native_traces"] = bool(result["metadata"]["has_native_traces"])
+    result["has_native_traces"] = has_native_traces(reader)
 
     def attempt(into, name, call, *args):
         # What a release cannot do yet, and what it cannot do with aggregated captures.
