@@ -13,6 +13,7 @@ type Builder struct {
 	head   *codec.Header
 	like   quirk
 	window window
+	native bool // whether native stacks are kept
 
 	tree     stackTree
 	samples  sampleTable
@@ -56,6 +57,7 @@ func NewBuilder(h *codec.Header, o Options) (*Builder, error) {
 	}
 	b := &Builder{
 		head: h, like: o.quirks(), window: w,
+		native:  o.Native || h.Format == codec.AggregatedAllocations,
 		samples: newSampleTable(), tree: newStackTree(),
 		byID: map[uint64]*thread{}, defs: newDefinitions(), natives: make([]Native, 1),
 		images: newImageListings(),
@@ -199,7 +201,7 @@ func mapFailed(h *codec.Header) uint64 { return math.MaxUint64 >> (64 - 8*uint(h
 // sampleFor finds the sample that an allocation belongs to.
 func (b *Builder) sampleFor(r *codec.Record) uint32 {
 	k := sampleKey{stack: b.cur.top, thread: b.cur.index, origin: uint32(r.Allocator)}
-	if r.Native != 0 {
+	if r.Native != 0 && b.native {
 		k.native = uint32(min(r.Native, math.MaxUint32))
 		k.origin = origin(b.images.current(), r.Allocator)
 	}

@@ -116,7 +116,7 @@ func differences(got, want map[string]heap.Value) []string {
 // With LikeMemray every view of every capture equals what its release says.
 func TestLikeMemray(t *testing.T) {
 	eachCapture(t, func(t *testing.T, path string, want *expected.Result) {
-		p := read(t, path, heap.Options{LikeMemray: true})
+		p := read(t, path, heap.Options{LikeMemray: true, Native: true})
 		for _, name := range slices.Sorted(maps.Keys(want.Views)) {
 			base, byThread := strings.CutSuffix(name, "_by_thread")
 			diff := differences(sums(p, expectedViews[base], byThread), wantSums(want.Views[name], byThread))

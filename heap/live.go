@@ -10,43 +10,57 @@ type block struct {
 	address uint64
 	size    uint64
 	seq     uint32 // number of the allocation among those of its thread, modulo 2^32
-	sample  uint32 // index of the sample plus 1, and flags; 0 is an empty slot
+	sample  uint32 // index of the sample, and flags; 0 is an empty slot
 }
 
-// Flags beside the index of a block's or a mapping's sample.
+// Flags beside the index of a block's or a piece's sample.
 const (
 	flagOld    = 1 << 31 // too many allocations ago to be temporary
 	flagBefore = 1 << 30 // made before the window
 	maskSample = flagBefore - 1
 )
 
-// liveTable maps addresses to live blocks: open addressing, linear probing, no
-// tombstones. Its size is a power of two, at most 7/8 full.
+const (
+	segmentSize = 1 << 12 // blocks; 96 KiB
+	segmentFull = segmentSize / 8 * 7
+)
+
+// liveTable maps addresses to live blocks by extendible hashing: the high bits of a hash
+// select a segment, the low bits a place in it, from where blocks lie in the next free
+// slot, without tombstones. A full segment is split in two, so growing never needs the
+// whole table twice.
 type liveTable struct {
-	slots []block
-	shift uint
-	n     int
+	dir   []*segment // of 2^depth; several neighbours may be the same
+	depth uint
 	seed  uint64 // so that nobody can choose addresses that collide
 	mul   uint64
 }
 
-func newLiveTable() liveTable {
-	const size = 1 << 10
-	return liveTable{
-		slots: make([]block, size), shift: 64 - uint(bits.TrailingZeros(size)),
-		seed: rand.Uint64(), mul: rand.Uint64() | 1,
-	}
+type segment struct {
+	slots [segmentSize]block
+	n     int
+	depth uint // how many high bits of the hash all its blocks share
 }
 
-func (t *liveTable) home(address uint64) uint64 {
-	hi, lo := bits.Mul64(address^t.seed, t.mul)
-	return (hi ^ lo) >> t.shift
+func newLiveTable() liveTable {
+	return liveTable{dir: []*segment{new(segment)}, seed: rand.Uint64(), mul: rand.Uint64() | 1}
 }
+
+func (t *liveTable) hash(address uint64) uint64 {
+	hi, lo := bits.Mul64(address^t.seed, t.mul)
+	return hi ^ lo
+}
+
+func (t *liveTable) segment(h uint64) *segment { return t.dir[h>>1>>(63-t.depth)] }
+
+// at is slot i of s, counted around the end.
+func (s *segment) at(i uint64) *block { return &s.slots[i%segmentSize] }
 
 // prefetch looks at the slots that events will need, so that they are in the cache.
 func (t *liveTable) prefetch(events []event) (seen uint32) {
 	for i := range events {
-		seen |= t.slots[t.home(events[i].address)&uint64(len(t.slots)-1)].sample
+		h := t.hash(events[i].address)
+		seen |= t.segment(h).at(h).sample
 	}
 	return seen
 }
@@ -54,72 +68,114 @@ func (t *liveTable) prefetch(events []event) (seen uint32) {
 // put makes b the block at its address and returns the one that was there before; its
 // sample is 0 when there was none.
 func (t *liveTable) put(b block) block {
-	mask := uint64(len(t.slots) - 1)
-	for i := t.home(b.address); ; i = (i + 1) & mask {
-		s := &t.slots[i&uint64(len(t.slots)-1)]
-		if s.sample == 0 {
-			*s = b
-			if t.n++; t.n > len(t.slots)/8*7 {
-				t.grow()
+	h := t.hash(b.address)
+	s := t.segment(h)
+	for i := h; ; i++ {
+		k := s.at(i)
+		if k.sample == 0 {
+			*k = b
+			if s.n++; s.n > segmentFull {
+				t.split(s, h)
 			}
 			return block{}
 		}
-		if s.address == b.address {
-			old := *s
-			*s = b
+		if k.address == b.address {
+			old := *k
+			*k = b
 			return old
+		}
+	}
+}
+
+// get gives the block at address; its sample is 0 when there is none.
+func (t *liveTable) get(address uint64) block {
+	i := t.hash(address)
+	for s := t.segment(i); ; i++ {
+		k := &s.slots[i&(segmentSize-1)]
+		if k.sample == 0 || k.address == address {
+			return *k
 		}
 	}
 }
 
 // take removes the block at address and returns it; its sample is 0 when there is none.
 func (t *liveTable) take(address uint64) block {
-	mask := uint64(len(t.slots) - 1)
-	i := t.home(address)
-	for ; ; i = (i + 1) & mask {
-		s := &t.slots[i&uint64(len(t.slots)-1)]
-		if s.sample == 0 {
+	i := t.hash(address)
+	s := t.segment(i)
+	for ; ; i++ {
+		k := s.at(i)
+		if k.sample == 0 {
 			return block{}
 		}
-		if s.address == address {
+		if k.address == address {
 			break
 		}
 	}
-	old := t.slots[i]
-	t.n--
-	// Close the gap: move back what is further from its home than the gap is.
-	for j := (i + 1) & mask; t.slots[j].sample != 0; j = (j + 1) & mask {
-		if home := t.home(t.slots[j].address); (j-home)&mask >= (j-i)&mask {
-			t.slots[i] = t.slots[j]
+	old := *s.at(i)
+	s.n--
+	// Close the gap: move back what is further from its place than the gap is.
+	for j := i + 1; s.at(j).sample != 0; j++ {
+		if k := s.at(j); (j-t.hash(k.address))%segmentSize >= (j-i)%segmentSize {
+			*s.at(i) = *k
 			i = j
 		}
 	}
-	t.slots[i].sample = 0
+	s.at(i).sample = 0
 	return old
 }
 
-func (t *liveTable) grow() {
-	old := t.slots
-	t.slots = make([]block, 2*len(old))
-	t.shift--
-	mask := uint64(len(t.slots) - 1)
-	for k := range old {
-		if old[k].sample == 0 {
-			continue
-		}
-		i := t.home(old[k].address)
-		for t.slots[i].sample != 0 {
-			i = (i + 1) & mask
-		}
-		t.slots[i] = old[k]
+// split parts s, which holds hash h, in two by the next bit of the hash.
+func (t *liveTable) split(s *segment, h uint64) {
+	if s.depth == t.depth {
+		t.double()
 	}
+	halves := [2]*segment{{depth: s.depth + 1}, {depth: s.depth + 1}}
+	for i := range s.slots {
+		k := &s.slots[i]
+		if k.sample != 0 {
+			kh := t.hash(k.address)
+			halves[kh>>(63-s.depth)&1].insert(kh, k)
+		}
+	}
+	span := len(t.dir) >> s.depth // how many entries of dir are s
+	first := int(h>>1>>(63-t.depth)) &^ (span - 1)
+	for i := range span / 2 {
+		t.dir[first+i] = halves[0]
+		t.dir[first+span/2+i] = halves[1]
+	}
+}
+
+// double has the directory go by one more bit of the hash.
+func (t *liveTable) double() {
+	dir := make([]*segment, 2*len(t.dir))
+	for i, s := range t.dir {
+		dir[2*i], dir[2*i+1] = s, s
+	}
+	t.dir = dir
+	t.depth++
+}
+
+// insert puts a block that is not in s into it; there must be room.
+func (s *segment) insert(h uint64, b *block) {
+	for s.at(h).sample != 0 {
+		h++
+	}
+	*s.at(h) = *b
+	s.n++
 }
 
 // each calls f for every live block; f may change its flags.
 func (t *liveTable) each(f func(b *block)) {
-	for i := range t.slots {
-		if t.slots[i].sample != 0 {
-			f(&t.slots[i])
+	var last *segment
+	for _, s := range t.dir {
+		if s == last {
+			continue
+		}
+		last = s
+		for i := range s.slots {
+			if s.slots[i].sample != 0 {
+				f(&s.slots[i])
+			}
 		}
 	}
 }

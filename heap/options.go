@@ -23,6 +23,9 @@ type Options struct {
 	Threshold int
 	// LikeMemray gives Memray's figures also where Memray is wrong or arbitrary (facts: section 14).
 	LikeMemray bool
+	// Native keeps the native stacks of allocations apart. Without it they are left out:
+	// there may be many times as many samples with them.
+	Native bool
 	// From and Until bound the window that is read; their zero values are the ends of the capture.
 	From, Until Bound
 	// End is the time of the end of the capture in milliseconds since 1970 UTC, if it is
@@ -30,6 +33,11 @@ type Options struct {
 	End int64
 	// Sizes asks for Profile.Sizes.
 	Sizes bool
+	// Slices asks for Profile.History of at most so many slices, at most MaxSlices. It costs up to
+	// 48 bytes a slice and sample, less where a sample does not change in a slice.
+	Slices int
+	// Maxima asks for Profile.Maxima.
+	Maxima bool
 
 	some quirk // for tests: these in place of all
 }

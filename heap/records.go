@@ -13,6 +13,24 @@ func (b *Builder) define(r *codec.Record) {
 		b.defs.frame(r, b.head.Version >= 12)
 	case codec.KindCode:
 		b.defs.code(r)
+	case codec.KindNativeTrace, codec.KindMapStart, codec.KindImage, codec.KindSegment:
+		if b.native {
+			b.defineNative(r)
+		}
+	case codec.KindThreadName:
+		b.threadOf(r.Thread).name = strings.ToValidUTF8(string(r.Name), "\uFFFD")
+	case codec.KindHeapSnapshot:
+		b.ledger.series.add(Point{Time: r.Time, RSS: r.RSS, Heap: r.Heap})
+	case codec.KindPythonTrace:
+		b.rows.trace(r)
+	case codec.KindAggregated:
+		b.rows.row(r, b.threadOf(r.Thread).index)
+	}
+}
+
+// defineNative takes in what native stacks consist of.
+func (b *Builder) defineNative(r *codec.Record) {
+	switch r.Kind {
 	case codec.KindNativeTrace:
 		b.natives = append(b.natives, Native{IP: r.IP, Parent: b.nativeParent(r.Parent)})
 	case codec.KindMapStart:
@@ -23,14 +41,6 @@ func (b *Builder) define(r *codec.Record) {
 		if !b.images.segment(r) {
 			b.unknown++
 		}
-	case codec.KindThreadName:
-		b.threadOf(r.Thread).name = strings.ToValidUTF8(string(r.Name), "\uFFFD")
-	case codec.KindHeapSnapshot:
-		b.ledger.series.add(Point{Time: r.Time, RSS: r.RSS, Heap: r.Heap})
-	case codec.KindPythonTrace:
-		b.rows.trace(r)
-	case codec.KindAggregated:
-		b.rows.row(r, b.threadOf(r.Thread).index)
 	}
 }
 

@@ -129,6 +129,7 @@ func (o *convertOptions) resolve() error {
 		return hintf(usagef("--merge needs a name for its output"), "-o FILE, or -o - for standard output")
 	}
 	o.read, err = o.readFlags.options()
+	o.read.Native = o.native
 	return err
 }
 

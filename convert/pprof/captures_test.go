@@ -53,7 +53,7 @@ func TestCaptures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := readCapture(t, capture, heap.Options{LikeMemray: true})
+			p := readCapture(t, capture, heap.Options{LikeMemray: true, Native: true})
 			_, byThread := write(t, p, pprof.Options{})
 			_, merged := write(t, p, pprof.Options{Labels: pprof.NoLabels})
 			checkStores(t, byThread)
