@@ -27,16 +27,17 @@ const (
 // Tests are free.
 //
 //	     cmd, bench
-//	    ┌─────┴─────┐
-//	convert/*       │
-//	    └─────┬─────┘
-//	        heap
-//	        codec
-//	   codec/linetable
+//	    ┌─────┼─────────┐
+//	convert/* │      report
+//	    └─────┴────┬────┘
+//	              heap
+//	              codec
+//	         codec/linetable
 var allowed = map[string][]string{
-	"cmd":             {"codec", "codec/codectest", "convert", "heap", "internal"},
-	"bench":           {"codec", "codec/codectest", "convert", "heap", "internal"},
+	"cmd":             {"codec", "codec/codectest", "convert", "heap", "internal", "report"},
+	"bench":           {"codec", "codec/codectest", "convert", "heap", "internal", "report"},
 	"convert":         {"codec", "heap", "internal"},
+	"report":          {"codec", "heap", "internal"},
 	"heap":            {"codec", "codec/linetable", "internal"},
 	"codec":           {"codec/linetable"},
 	"codec/codectest": {"codec", "codec/linetable"},
