@@ -1,5 +1,7 @@
 package heap
 
+import "maps"
+
 // quirk is a point in which Memray is wrong or arbitrary, numbered as in the facts' section 14.
 // Options.LikeMemray is all of them; tests set them one by one.
 type quirk uint8
@@ -16,10 +18,36 @@ const (
 
 func (q quirk) has(o quirk) bool { return q&o != 0 }
 
-// ring holds the threshold+1 latest allocations of a thread, as Memray does.
+// ring holds the threshold+1 latest allocations of a thread, as Memray does. Up to
+// listedThreshold they are a list, which is looked through. Of more, that would take too long, and
+// what counts is only the newest one of each address.
 type ring struct {
 	list []event
 	next int // where in list the next one goes, once it is full
+
+	newest map[ringKey]ringEntry
+	n      uint64 // allocations so far
+}
+
+const listedThreshold = 32
+
+// ringKey is what a deallocation is compared by; size is 0 but for mappings.
+type ringKey struct {
+	address, size uint64
+	op            op
+}
+
+type ringEntry struct {
+	n, size uint64
+	sample  uint32
+}
+
+// key gives the key of an allocation, or of the one that a deallocation looks for.
+func (e *event) key() ringKey {
+	if e.op == opMap || e.op == opUnmap {
+		return ringKey{address: e.address, size: e.size, op: opMap}
+	}
+	return ringKey{address: e.address, op: opMalloc}
 }
 
 func (l *ledger) remember(e *event) {
@@ -27,12 +55,27 @@ func (l *ledger) remember(e *event) {
 		l.rings = append(l.rings, ring{})
 	}
 	r := &l.rings[e.thread]
-	if len(r.list) <= int(l.threshold) {
+	switch {
+	case l.threshold > listedThreshold:
+		r.index(e, uint64(l.threshold))
+	case len(r.list) <= int(l.threshold):
 		r.list = append(r.list, *e)
-		return
+	default:
+		r.list[r.next] = *e
+		r.next = (r.next + 1) % len(r.list)
 	}
-	r.list[r.next] = *e
-	r.next = (r.next + 1) % len(r.list)
+}
+
+// index enters e. Entries too old to be found go when they may be half of all.
+func (r *ring) index(e *event, threshold uint64) {
+	if r.newest == nil {
+		r.newest = map[ringKey]ringEntry{}
+	}
+	r.n++
+	r.newest[e.key()] = ringEntry{n: r.n, size: e.size, sample: e.sample}
+	if uint64(len(r.newest)) > 2*(threshold+1) {
+		maps.DeleteFunc(r.newest, func(_ ringKey, x ringEntry) bool { return r.n-x.n > threshold })
+	}
 }
 
 // findRecent judges a free as Memray does: the newest entry of the freeing thread's ring with
@@ -42,14 +85,16 @@ func (l *ledger) findRecent(e *event) {
 	if int(e.thread) >= len(l.rings) {
 		return
 	}
-	r := &l.rings[e.thread]
-	want := opMalloc
-	if e.op == opUnmap {
-		want = opMap
+	r, key := &l.rings[e.thread], e.key()
+	if l.threshold > listedThreshold {
+		if x, ok := r.newest[key]; ok && r.n-x.n <= uint64(l.threshold) {
+			l.counts[x.sample].temp.add(1, x.size)
+		}
+		return
 	}
 	for k := range r.list {
 		x := &r.list[(r.next-1-k+2*len(r.list))%len(r.list)]
-		if x.address == e.address && x.op == want && (want == opMalloc || x.size == e.size) {
+		if x.key() == key {
 			l.counts[x.sample].temp.add(1, x.size)
 			return
 		}

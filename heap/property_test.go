@@ -36,6 +36,19 @@ func TestModelLong(t *testing.T) {
 	}
 }
 
+// Memray's ring at a threshold above which it is no list here, with more addresses than it holds.
+func TestModelLargeThreshold(t *testing.T) {
+	for seed := range uint64(3) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		tr := makeTrace(r.IntN, 1500, 300)
+		tr.like, tr.options.LikeMemray = true, true
+		tr.n, tr.options.Threshold = 40, 40
+		if !checkTrace(t, tr) {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
 // FuzzModel compares the pass with the model; the bytes are the rolls of dice that make a trace.
 func FuzzModel(f *testing.F) {
 	for seed := range uint64(8) {

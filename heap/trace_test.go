@@ -144,7 +144,7 @@ func (t *tracer) allocation(r codec.Record) {
 
 func (t *tracer) makeOptions() {
 	t.like = t.roll(2) == 0
-	t.n = []int{0, 1, 2, 5, 1 << 20}[t.roll(5)]
+	t.n = []int{0, 1, 2, 5, 33, 1 << 20}[t.roll(6)]
 	t.options = heap.Options{LikeMemray: t.like, Threshold: t.n, End: t.header.EndTime, Sizes: true, Native: true}
 	if t.n == 0 {
 		t.options.Threshold = -1
