@@ -35,6 +35,14 @@ func (p *Profile) Check() error {
 	if p.Kept != nil && len(p.Kept) != len(p.Samples) {
 		return fmt.Errorf("%d values kept of %d samples", len(p.Kept), len(p.Samples))
 	}
+	if p.History != nil {
+		if err := p.History.check(len(p.Samples)); err != nil {
+			return err
+		}
+	}
+	if p.Maxima != nil && len(p.Maxima) != len(p.Samples) {
+		return fmt.Errorf("%d maxima of %d samples", len(p.Maxima), len(p.Samples))
+	}
 	if len(p.Series) > MaxSeries {
 		return fmt.Errorf("%d points in the series", len(p.Series))
 	}

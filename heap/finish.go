@@ -59,6 +59,18 @@ func (b *Builder) closeWindow(p *Profile) error {
 	return nil
 }
 
+// endTime gives the end of what was read, in milliseconds since 1970 UTC.
+func (b *Builder) endTime(p *Profile) int64 {
+	end := max(b.ledger.lastTime, b.head.StartTime)
+	switch {
+	case p.Window != nil:
+		return p.Window.Until
+	case p.Status.State == codec.StateComplete:
+		return max(end, b.head.EndTime)
+	}
+	return end
+}
+
 // finishStacks resolves the frames of the stack tree.
 func (b *Builder) finishStacks(p *Profile) {
 	p.Stacks = make([]Stack, len(b.tree.nodes))
@@ -97,6 +109,11 @@ func (b *Builder) finishSamples(p *Profile) {
 		p.Kept = []Value{}
 	}
 	p.Samples = make([]Sample, 0, len(b.ledger.counts))
+	follower := b.ledger.follower
+	var ends []boundary
+	if follower != nil {
+		ends = follower.finish(b.ledger, p, b.endTime(p))
+	}
 	for i := 1; i < len(b.ledger.counts); i++ {
 		k, c := &b.samples.keys[i], &b.ledger.counts[i]
 		if c.touched <= b.ledger.peakEvent {
@@ -110,7 +127,11 @@ func (b *Builder) finishSamples(p *Profile) {
 			Stack: k.stack, Native: native, Images: k.images(), Thread: k.thread, Allocator: k.allocator(),
 			Values: [Views]Value{Total: c.total, Temporary: c.temp, Live: c.now, Peak: c.atPeak},
 		}
-		if out.Values != ([Views]Value{}) {
+		is := out.Values != ([Views]Value{})
+		if follower != nil {
+			is = follower.sample(p, ends, i, c.now, is)
+		}
+		if is {
 			p.Samples = append(p.Samples, out)
 			if kept != nil {
 				p.Kept = append(p.Kept, kept[i])

@@ -64,6 +64,8 @@ type ledger struct {
 	rings   []ring      // by thread; only for quirkRing
 	sizes   *sizeCounts // nil unless asked for
 
+	follower *follower // nil unless asked for
+
 	windowing
 }
 
@@ -78,7 +80,7 @@ type count struct {
 func newLedger(h *codec.Header, o *Options, w window) *ledger {
 	l := &ledger{
 		like: o.quirks(), threshold: uint32(o.threshold()), mapFailed: mapFailed(h),
-		live: newLiveTable(), ranges: newRangeTree(),
+		live: newLiveTable(), ranges: newRangeTree(), follower: newFollower(h, o, w),
 	}
 	l.windowing = windowing{window: w, series: newSeries(), bounds: Window{From: h.StartTime}}
 	if o.Sizes {
@@ -100,10 +102,20 @@ func (l *ledger) apply(b *batch) {
 	for events := b.events[:b.n]; len(events) > 0; {
 		n := min(ahead, len(events))
 		l.fetched |= l.live.prefetch(events[:n])
-		for i := range n {
-			l.one(&events[i], b)
-		}
+		l.carryOut(events[:n], b)
 		events = events[n:]
+	}
+}
+
+func (l *ledger) carryOut(events []event, b *batch) {
+	if l.follower != nil {
+		for i := range events {
+			l.followed(&events[i], b)
+		}
+		return
+	}
+	for i := range events {
+		l.one(&events[i], b)
 	}
 }
 

@@ -30,20 +30,29 @@ const (
 // slot, without tombstones. A full segment is split in two, so growing never needs the
 // whole table twice.
 type liveTable struct {
-	dir   []*segment // of 2^depth; several neighbours may be the same
+	dir   []segment // of 2^depth; several neighbours may be the same
 	depth uint
 	seed  uint64 // so that nobody can choose addresses that collide
 	mul   uint64
 }
 
+// segment is an array of slots and, apart from it so that it fills whole pages, what is known of them.
 type segment struct {
-	slots [segmentSize]block
+	slots *[segmentSize]block
+	*segmentInfo
+}
+
+type segmentInfo struct {
 	n     int
 	depth uint // how many high bits of the hash all its blocks share
 }
 
+func newSegment(depth uint) segment {
+	return segment{new([segmentSize]block), &segmentInfo{depth: depth}}
+}
+
 func newLiveTable() liveTable {
-	return liveTable{dir: []*segment{new(segment)}, seed: rand.Uint64(), mul: rand.Uint64() | 1}
+	return liveTable{dir: []segment{newSegment(0)}, seed: rand.Uint64(), mul: rand.Uint64() | 1}
 }
 
 func (t *liveTable) hash(address uint64) uint64 {
@@ -51,10 +60,10 @@ func (t *liveTable) hash(address uint64) uint64 {
 	return hi ^ lo
 }
 
-func (t *liveTable) segment(h uint64) *segment { return t.dir[h>>1>>(63-t.depth)] }
+func (t *liveTable) segment(h uint64) segment { return t.dir[h>>1>>(63-t.depth)] }
 
 // at is slot i of s, counted around the end.
-func (s *segment) at(i uint64) *block { return &s.slots[i%segmentSize] }
+func (s segment) at(i uint64) *block { return &s.slots[i%segmentSize] }
 
 // prefetch looks at the slots that events will need, so that they are in the cache.
 func (t *liveTable) prefetch(events []event) (seen uint32) {
@@ -125,11 +134,11 @@ func (t *liveTable) take(address uint64) block {
 }
 
 // split parts s, which holds hash h, in two by the next bit of the hash.
-func (t *liveTable) split(s *segment, h uint64) {
+func (t *liveTable) split(s segment, h uint64) {
 	if s.depth == t.depth {
 		t.double()
 	}
-	halves := [2]*segment{{depth: s.depth + 1}, {depth: s.depth + 1}}
+	halves := [2]segment{newSegment(s.depth + 1), newSegment(s.depth + 1)}
 	for i := range s.slots {
 		k := &s.slots[i]
 		if k.sample != 0 {
@@ -147,7 +156,7 @@ func (t *liveTable) split(s *segment, h uint64) {
 
 // double has the directory go by one more bit of the hash.
 func (t *liveTable) double() {
-	dir := make([]*segment, 2*len(t.dir))
+	dir := make([]segment, 2*len(t.dir))
 	for i, s := range t.dir {
 		dir[2*i], dir[2*i+1] = s, s
 	}
@@ -156,7 +165,7 @@ func (t *liveTable) double() {
 }
 
 // insert puts a block that is not in s into it; there must be room.
-func (s *segment) insert(h uint64, b *block) {
+func (s segment) insert(h uint64, b *block) {
 	for s.at(h).sample != 0 {
 		h++
 	}
@@ -166,7 +175,7 @@ func (s *segment) insert(h uint64, b *block) {
 
 // each calls f for every live block; f may change its flags.
 func (t *liveTable) each(f func(b *block)) {
-	var last *segment
+	var last segment
 	for _, s := range t.dir {
 		if s == last {
 			continue

@@ -153,6 +153,12 @@ type Profile struct {
 	Sizes        []SizeCount
 	SizesRounded uint64
 
+	// History is what was alive over time, if Options.Slices asks for it. Maxima is beside Samples, if
+	// Options.Maxima asks for it. Both are nil otherwise, and in aggregated captures, which do not tell.
+	// In windows, Samples then holds also those that are of no view.
+	History *History
+	Maxima  []Maximum
+
 	// PeakBytes is the largest size of the heap, PeakTime the time of the last memory
 	// record before it (0 when there is none).
 	PeakBytes uint64

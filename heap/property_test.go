@@ -181,6 +181,9 @@ func observe(p *heap.Profile) (result, error) {
 		if _, ok := r.samples[k]; ok {
 			return r, fmt.Errorf("two samples of %+v", k)
 		}
+		if p.History != nil && s.Values == ([heap.Views]heap.Value{}) {
+			continue // it is of no view, but has a past
+		}
 		r.samples[k] = s.Values
 		if p.Kept != nil && p.Kept[i] != (heap.Value{}) {
 			r.kept[k] = p.Kept[i]

@@ -128,6 +128,29 @@ func (t *rangeTree) cut(i uint32, start uint64, hits []piece) (uint32, []piece) 
 	return i, hits
 }
 
+// appendHits appends every piece that shares an address with [start, end) to hits.
+func (t *rangeTree) appendHits(hits []piece, start, end uint64) []piece {
+	if start >= end {
+		return hits
+	}
+	return t.find(t.root, start, end, hits)
+}
+
+func (t *rangeTree) find(i uint32, start, end uint64, hits []piece) []piece {
+	if i == 0 || t.nodes[i].maxEnd <= start {
+		return hits
+	}
+	n := &t.nodes[i]
+	hits = t.find(n.left, start, end, hits)
+	if n.start >= end {
+		return hits
+	}
+	if n.end > start {
+		hits = append(hits, n.piece)
+	}
+	return t.find(n.right, start, end, hits)
+}
+
 // each calls f for every live piece, by start; f may change its flags.
 func (t *rangeTree) each(f func(p *piece)) { t.walk(t.root, f) }
 
