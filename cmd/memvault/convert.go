@@ -125,6 +125,8 @@ func (o *convertOptions) resolve() error {
 	switch {
 	case o.goTypes && len(o.views) > 0:
 		return usagef("--go-types is a choice of views: give it or --views, not both")
+	case o.merge && !o.target.merges:
+		return usagef("--merge: %s shows one capture", o.target.name)
 	case o.merge && o.output == "":
 		return hintf(usagef("--merge needs a name for its output"), "-o FILE, or -o - for standard output")
 	}

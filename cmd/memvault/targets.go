@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 
+	"github.com/memvault/memvault/convert/flamegraph"
 	"github.com/memvault/memvault/convert/pprof"
 	"github.com/memvault/memvault/heap"
 )
@@ -13,6 +14,8 @@ type target struct {
 	ext  string // of its files
 	// binary tells that the output does not belong on a terminal.
 	binary bool
+	// merges tells that several captures can become one output.
+	merges bool
 	// open gives what turns profiles into one output.
 	open func(o *convertOptions) converter
 }
@@ -24,7 +27,8 @@ type converter interface {
 }
 
 var targets = []target{
-	{"pprof", ".pb.gz", true, openPprof},
+	{name: "pprof", ext: ".pb.gz", binary: true, merges: true, open: openPprof},
+	{name: "flamegraph", ext: ".html", open: openFlamegraph},
 }
 
 func targetNames() []string {
@@ -42,6 +46,24 @@ func findTarget(name string) (*target, error) {
 		}
 	}
 	return nil, usagef("--to %q: want %s", name, wordList(targetNames()))
+}
+
+// single converts one profile, by write.
+type single struct {
+	profile *heap.Profile
+	write   func(io.Writer, *heap.Profile) error
+}
+
+func (c *single) Add(p *heap.Profile) error {
+	c.profile = p
+	return nil
+}
+
+func (c *single) Write(w io.Writer) error { return c.write(w, c.profile) }
+
+func openFlamegraph(o *convertOptions) converter {
+	options := flamegraph.Options{Views: o.viewList}
+	return &single{write: func(w io.Writer, p *heap.Profile) error { return flamegraph.Write(w, p, options) }}
 }
 
 // pprofConverter merges only when told, for merged samples are labelled with a pid.
