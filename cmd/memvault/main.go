@@ -23,7 +23,7 @@ const (
 
 // gcPercent trades a little time for memory: nearly all of it is tables that are not
 // garbage and hold no pointers, so collecting early is cheap.
-const gcPercent = 25
+const gcPercent = 20
 
 func main() {
 	if os.Getenv("GOGC") == "" {
