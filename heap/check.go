@@ -40,6 +40,9 @@ func (p *Profile) Check() error {
 			return err
 		}
 	}
+	if p.Oldest != nil && len(p.Oldest) != len(p.Samples) {
+		return fmt.Errorf("%d oldest of %d samples", len(p.Oldest), len(p.Samples))
+	}
 	if p.Maxima != nil && len(p.Maxima) != len(p.Samples) {
 		return fmt.Errorf("%d maxima of %d samples", len(p.Maxima), len(p.Samples))
 	}

@@ -129,7 +129,7 @@ func (b *Builder) finishSamples(p *Profile) {
 		}
 		is := out.Values != ([Views]Value{})
 		if follower != nil {
-			is = follower.sample(p, ends, i, c.now, is)
+			is = follower.sample(b.ledger, p, ends, i, is)
 		}
 		if is {
 			p.Samples = append(p.Samples, out)

@@ -25,6 +25,7 @@ type follower struct {
 	end    int64 // when the time that is read will end, if that is known; else 0
 	clock  int64 // of the latest memory record
 	past   *past // nil unless asked for
+	ages   *ages // nil unless asked for
 
 	samples []followed // by sample
 	hits    []piece    // scratch
@@ -41,10 +42,13 @@ type followed struct {
 }
 
 func newFollower(h *codec.Header, o *Options, w window) *follower {
-	if o.Slices <= 0 && !o.Maxima {
+	if o.Slices <= 0 && !o.Maxima && !o.Oldest {
 		return nil
 	}
 	f := &follower{maxima: o.Maxima, clock: h.StartTime}
+	if o.Oldest {
+		f.ages = newAges()
+	}
 	if h.Allocations != 0 {
 		f.end = h.EndTime
 	}
@@ -64,6 +68,9 @@ func newFollower(h *codec.Header, o *Options, w window) *follower {
 // followed carries out an event, with the follower looking on.
 func (l *ledger) followed(e *event, b *batch) {
 	f, phase := l.follower, l.phase
+	if f.ages != nil && phase != phaseAfter && e.op != opMemory {
+		f.ages.before(l, e)
+	}
 	if phase == phaseIn && e.op != opMemory {
 		f.before(l, e)
 	}
@@ -83,6 +90,9 @@ func (f *follower) begin(l *ledger, at int64) {
 	f.clock = at
 	if f.past != nil {
 		f.past.begin(at, f.end)
+	}
+	if f.ages != nil {
+		f.ages.begin()
 	}
 	f.samples = make([]followed, len(l.counts))
 	for i := range f.samples {
@@ -198,6 +208,9 @@ func (f *follower) finish(l *ledger, p *Profile, end int64) []boundary {
 	if f.maxima {
 		p.Maxima = []Maximum{}
 	}
+	if f.ages != nil {
+		p.Oldest = [][Views]uint64{}
+	}
 	if f.past == nil {
 		return nil
 	}
@@ -212,8 +225,8 @@ func (f *follower) finish(l *ledger, p *Profile, end int64) []boundary {
 
 // sample puts what is kept of sample i of the ledger into p, if need be or if it is anything.
 // It reports whether it did.
-func (f *follower) sample(p *Profile, picked []boundary, i int, now Value, need bool) bool {
-	s := &f.samples[i]
+func (f *follower) sample(l *ledger, p *Profile, picked []boundary, i int, need bool) bool {
+	s, now := &f.samples[i], l.counts[i].now
 	need = need || f.maxima && s.max != (Value{})
 	if h := p.History; h != nil {
 		runs := len(h.Runs)
@@ -223,6 +236,9 @@ func (f *follower) sample(p *Profile, picked []boundary, i int, now Value, need 
 			return false
 		}
 		need = true
+	}
+	if need && f.ages != nil {
+		p.Oldest = append(p.Oldest, f.ages.finish(l, uint32(i)))
 	}
 	if need && f.maxima {
 		p.Maxima = append(p.Maxima, Maximum{Value: s.max, Lifetime: s.lifetime})

@@ -22,7 +22,7 @@ func (q quirk) has(o quirk) bool { return q&o != 0 }
 // listedThreshold they are a list, which is looked through. Of more, that would take too long, and
 // what counts is only the newest one of each address.
 type ring struct {
-	list []event
+	list []remembered
 	next int // where in list the next one goes, once it is full
 
 	newest map[ringKey]ringEntry
@@ -30,6 +30,11 @@ type ring struct {
 }
 
 const listedThreshold = 32
+
+type remembered struct {
+	event
+	number uint64 // of the event
+}
 
 // ringKey is what a deallocation is compared by; size is 0 but for mappings.
 type ringKey struct {
@@ -39,6 +44,7 @@ type ringKey struct {
 
 type ringEntry struct {
 	n, size uint64
+	number  uint64 // of the event
 	sample  uint32
 }
 
@@ -57,22 +63,22 @@ func (l *ledger) remember(e *event) {
 	r := &l.rings[e.thread]
 	switch {
 	case l.threshold > listedThreshold:
-		r.index(e, uint64(l.threshold))
+		r.index(e, l.event, uint64(l.threshold))
 	case len(r.list) <= int(l.threshold):
-		r.list = append(r.list, *e)
+		r.list = append(r.list, remembered{*e, l.event})
 	default:
-		r.list[r.next] = *e
+		r.list[r.next] = remembered{*e, l.event}
 		r.next = (r.next + 1) % len(r.list)
 	}
 }
 
 // index enters e. Entries too old to be found go when they may be half of all.
-func (r *ring) index(e *event, threshold uint64) {
+func (r *ring) index(e *event, number, threshold uint64) {
 	if r.newest == nil {
 		r.newest = map[ringKey]ringEntry{}
 	}
 	r.n++
-	r.newest[e.key()] = ringEntry{n: r.n, size: e.size, sample: e.sample}
+	r.newest[e.key()] = ringEntry{n: r.n, size: e.size, number: number, sample: e.sample}
 	if uint64(len(r.newest)) > 2*(threshold+1) {
 		maps.DeleteFunc(r.newest, func(_ ringKey, x ringEntry) bool { return r.n-x.n > threshold })
 	}
@@ -88,15 +94,23 @@ func (l *ledger) findRecent(e *event) {
 	r, key := &l.rings[e.thread], e.key()
 	if l.threshold > listedThreshold {
 		if x, ok := r.newest[key]; ok && r.n-x.n <= uint64(l.threshold) {
-			l.counts[x.sample].temp.add(1, x.size)
+			l.recent(x.sample, x.size, x.number)
 		}
 		return
 	}
 	for k := range r.list {
 		x := &r.list[(r.next-1-k+2*len(r.list))%len(r.list)]
 		if x.key() == key {
-			l.counts[x.sample].temp.add(1, x.size)
+			l.recent(x.sample, x.size, x.number)
 			return
 		}
+	}
+}
+
+// recent counts an allocation that was found to be temporary.
+func (l *ledger) recent(sample uint32, size, number uint64) {
+	l.counts[sample].temp.add(1, size)
+	if l.follower != nil && l.follower.ages != nil {
+		l.follower.ages.temporary(sample, number)
 	}
 }

@@ -360,6 +360,7 @@ type result struct {
 	unknown   uint64
 	kept      map[place]heap.Value // nil unless older blocks can be told apart
 	sizes     []heap.SizeCount
+	oldest    map[place][heap.Views]uint64
 }
 
 func (m *model) result(bounds *heap.Window) result {
@@ -400,6 +401,9 @@ func (m *model) result(bounds *heap.Window) result {
 		r.kept = m.kept()
 	}
 	r.sizes = m.sizeCounts()
+	if m.options.Oldest {
+		r.oldest = m.oldest(peak)
+	}
 	return r
 }
 
@@ -415,6 +419,44 @@ func (m *model) kept() map[place]heap.Value {
 	for _, p := range s.pieces {
 		if p.by >= m.begin && !(m.items[p.by].failed) {
 			addValue(out, m.items[p.by].place, p.bytes)
+		}
+	}
+	return out
+}
+
+// oldest gives the number of the event that made the oldest allocation of each view.
+func (m *model) oldest(peak int) map[place][heap.Views]uint64 {
+	out := map[place][heap.Views]uint64{}
+	see := func(v heap.View, made int) {
+		number := uint64(0)
+		for _, x := range m.items[:made+1] {
+			if !x.memory {
+				number++
+			}
+		}
+		all := out[m.items[made].place]
+		if all[v] == 0 || number < all[v] {
+			all[v] = number
+		}
+		out[m.items[made].place] = all
+	}
+	for i := m.begin; i < m.end; i++ {
+		if m.allocates(i) {
+			see(heap.Total, i)
+		}
+		if m.like && m.frees(i) {
+			if made := m.inRing(i); made >= 0 {
+				see(heap.Temporary, made)
+			}
+		}
+	}
+	for v, upTo := range map[heap.View]int{heap.Live: m.end, heap.Peak: peak} {
+		s := m.replay(upTo)
+		for _, i := range s.blocks {
+			see(v, i)
+		}
+		for _, p := range s.pieces {
+			see(v, p.by)
 		}
 	}
 	return out

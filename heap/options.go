@@ -38,6 +38,9 @@ type Options struct {
 	Slices int
 	// Maxima asks for Profile.Maxima.
 	Maxima bool
+	// Oldest asks for Profile.Oldest, by which Rows are then in Memray's order. It costs
+	// about as much again as all else.
+	Oldest bool
 
 	some quirk // for tests: these in place of all
 }

@@ -159,6 +159,11 @@ type Profile struct {
 	History *History
 	Maxima  []Maximum
 
+	// Oldest is beside Samples, if Options.Oldest asks for it: the number, from 1, of the event that
+	// made the oldest allocation that a view counts. 0 is none, or not known: Temporary is
+	// told with LikeMemray only. Nil otherwise, and in aggregated captures.
+	Oldest [][Views]uint64
+
 	// PeakBytes is the largest size of the heap, PeakTime the time of the last memory
 	// record before it (0 when there is none).
 	PeakBytes uint64

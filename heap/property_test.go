@@ -165,6 +165,9 @@ func observe(p *heap.Profile) (result, error) {
 		events: p.Events, series: p.Series, window: windowText(p.Window), names: map[uint64]string{}, unknown: p.Unknown,
 		sizes: p.Sizes,
 	}
+	if p.Oldest != nil {
+		r.oldest = map[place][heap.Views]uint64{}
+	}
 	if p.Kept != nil {
 		r.kept = map[place]heap.Value{}
 	}
@@ -185,6 +188,9 @@ func observe(p *heap.Profile) (result, error) {
 			continue // it is of no view, but has a past
 		}
 		r.samples[k] = s.Values
+		if p.Oldest != nil && p.Oldest[i] != ([heap.Views]uint64{}) {
+			r.oldest[k] = p.Oldest[i]
+		}
 		if p.Kept != nil && p.Kept[i] != (heap.Value{}) {
 			r.kept[k] = p.Kept[i]
 		}

@@ -146,6 +146,7 @@ func (t *tracer) makeOptions() {
 	t.like = t.roll(2) == 0
 	t.n = []int{0, 1, 2, 5, 33, 1 << 20}[t.roll(6)]
 	t.options = heap.Options{LikeMemray: t.like, Threshold: t.n, End: t.header.EndTime, Sizes: true, Native: true}
+	t.options.Oldest = t.roll(3) == 0
 	if t.n == 0 {
 		t.options.Threshold = -1
 	}
