@@ -31,7 +31,7 @@ func newImageListings() imageListings {
 
 func (l *imageListings) start() {
 	l.finish()
-	l.reading = true
+	l.open, l.reading = nil, true
 }
 
 func (l *imageListings) image(r *codec.Record) {
