@@ -165,7 +165,7 @@ func (d *Reader) common(tag byte, p int) result {
 			v &= d.mask
 		}
 		rec.Time = d.head.StartTime + int64(v)
-		d.status.LastTime = rec.Time
+		d.setTime(rec.Time)
 	case tagNative12:
 		rec.Kind = KindNativeTrace
 		v, p = d.uvarint(b, p)

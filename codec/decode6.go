@@ -65,7 +65,7 @@ func (d *Reader) next6() result {
 		ms, p = d.word(b, p)
 		rec.Time = d.absolute(ms)
 		rec.RSS, p = d.word(b, p)
-		d.status.LastTime = rec.Time
+		d.setTime(rec.Time)
 	default:
 		return d.fail(0, "tag %#x, want 1 to 10", tag)
 	}

@@ -60,7 +60,7 @@ func (d *Reader) snapshot(p int) result {
 	}
 	rec.RSS, p = d.word(b, p)
 	rec.Heap, p = d.word(b, p)
-	d.status.LastTime = rec.Time
+	d.setTime(rec.Time)
 	d.pos = p
 	return resultRecord
 }

@@ -17,6 +17,8 @@ type Reader struct {
 	status  Status
 	err     error // sticky: what Next returns from now on
 
+	timeBefore int64 // status.LastTime before the latest memory record
+
 	// What the deltas are added to (facts: section 3). All start at 0.
 	mask              uint64 // of a word of the writer
 	thread            uint64
@@ -213,10 +215,18 @@ func (d *Reader) settle(res result, start int) {
 	}
 }
 
-// uncount takes back the decoder's count of a record that turned out to be none.
+// setTime notes the time of a memory record.
+func (d *Reader) setTime(t int64) {
+	d.timeBefore, d.status.LastTime = d.status.LastTime, t
+}
+
+// uncount takes back what the decoder noted of a record that turned out to be none.
 func (d *Reader) uncount() {
-	if d.rec.Kind == KindAllocation {
+	switch d.rec.Kind {
+	case KindAllocation:
 		d.status.Allocations--
+	case KindMemory, KindHeapSnapshot:
+		d.status.LastTime = d.timeBefore
 	}
 }
 
