@@ -146,5 +146,8 @@ func (o *Options) window(h *codec.Header) (window, error) {
 	if w.hasFrom && w.hasUntil && w.from >= w.until {
 		return w, fmt.Errorf("%w: it would end before it begins", ErrNoWindow)
 	}
+	if w.hasUntil && w.until < h.StartTime {
+		return w, fmt.Errorf("%w: it would end before the capture begins", ErrNoWindow)
+	}
 	return w, nil
 }
