@@ -3,6 +3,7 @@ package memraytest
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/memvault/memvault/heap"
@@ -12,6 +13,9 @@ import (
 func TestMemray(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: installs Memray and records captures")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("the recorded programs call functions that only Linux has")
 	}
 	found := cpython.Find()
 	if len(found) == 0 {

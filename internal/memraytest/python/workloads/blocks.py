@@ -14,7 +14,8 @@ def function(name, *arguments):
     return f
 
 
-malloc, valloc, pvalloc = (function(name, SIZE) for name in ("malloc", "valloc", "pvalloc"))
+malloc, valloc = function("malloc", SIZE), function("valloc", SIZE)
+pvalloc = function("pvalloc", SIZE) if hasattr(libc, "pvalloc") else valloc  # musl has none
 calloc, memalign, aligned_alloc = (function(name, SIZE, SIZE) for name in ("calloc", "memalign", "aligned_alloc"))
 realloc = function("realloc", POINTER, SIZE)
 free = function("free", POINTER)
