@@ -37,11 +37,10 @@ class Chart {
     this.cursor = root.querySelector(".cursor");
     this.points = chartPoints();
     this.theme = "light";
-    const { time, rss, heap } = this.points, n = time.length;
     this.at = -1;
-    this.until = Math.max(data.end - data.start, n > 0 ? time[n - 1] : 0, 1);
+    [this.from, this.until] = this.range();
     this.top = data.peak.bytes;
-    for (let i = 0; i < n; i++) this.top = Math.max(this.top, rss[i], heap[i]);
+    for (const values of [this.points.rss, this.points.heap]) for (const bytes of values) this.top = Math.max(this.top, bytes);
     root.addEventListener("pointermove", (e) => this.point(this.nearest(e.offsetX)));
     root.addEventListener("pointerleave", () => this.point(-1));
     root.addEventListener("blur", () => this.point(-1));
@@ -54,8 +53,17 @@ class Chart {
     this.draw();
   }
 
+  // range gives the time that is shown: the capture, or its window with some of what is around it.
+  range() {
+    const { time } = this.points;
+    const whole = [Math.min(0, time[0]), Math.max(data.end - data.start, time[time.length - 1], 1)];
+    if (!data.window) return whole;
+    const from = data.window.from - data.start, until = data.window.until - data.start, around = (until - from) / 6 + 1;
+    return [Math.max(from - around, whole[0]), Math.min(until + around, whole[1])];
+  }
+
   x(ms) {
-    return margin.left + (ms / this.until) * (this.width - margin.left - margin.right);
+    return margin.left + ((ms - this.from) / (this.until - this.from)) * (this.width - margin.left - margin.right);
   }
 
   y(bytes) {
@@ -64,7 +72,7 @@ class Chart {
 
   // nearest gives the point nearest to an x, or -1 if there is none.
   nearest(x) {
-    const { time } = this.points, ms = ((x - margin.left) / (this.width - margin.left - margin.right)) * this.until;
+    const { time } = this.points, ms = this.from + ((x - margin.left) / (this.width - margin.left - margin.right)) * (this.until - this.from);
     let best = -1;
     for (let i = 0; i < time.length; i++) if (best < 0 || Math.abs(time[i] - ms) < Math.abs(time[best] - ms)) best = i;
     return best;
@@ -120,33 +128,34 @@ class Chart {
     const from = this.x(data.window.from - data.start), until = this.x(data.window.until - data.start);
     c.fillStyle = colors.window;
     c.fillRect(from, margin.top, Math.max(until - from, 1), this.height - margin.top - margin.bottom);
-    c.fillStyle = colors.text;
-    c.textAlign = "left";
-    c.textBaseline = "top";
-    c.fillText("window", from + 4, margin.top + 2);
+    c.strokeStyle = colors.text;
+    c.setLineDash([1, 2]);
+    for (const x of [from, until]) this.line(c, x, margin.top, x, this.height - margin.bottom);
+    c.setLineDash([]);
+  }
+
+  line(c, x0, y0, x1, y1) {
+    c.beginPath();
+    c.moveTo(Math.round(x0) + 0.5, Math.round(y0) + 0.5);
+    c.lineTo(Math.round(x1) + 0.5, Math.round(y1) + 0.5);
+    c.stroke();
   }
 
   drawGrid(c, colors) {
     c.strokeStyle = colors.grid;
     c.fillStyle = colors.text;
     c.lineWidth = 1;
-    const line = (x0, y0, x1, y1) => {
-      c.beginPath();
-      c.moveTo(Math.round(x0) + 0.5, Math.round(y0) + 0.5);
-      c.lineTo(Math.round(x1) + 0.5, Math.round(y1) + 0.5);
-      c.stroke();
-    };
     c.textAlign = "right";
     c.textBaseline = "middle";
-    const bytes = niceStep(this.top || 1, 3);
+    const bytes = niceStep(this.top || 1, 4);
     for (let i = 0; i * bytes <= this.top; i++) {
-      line(margin.left, this.y(i * bytes), this.width - margin.right, this.y(i * bytes));
+      this.line(c, margin.left, this.y(i * bytes), this.width - margin.right, this.y(i * bytes));
       c.fillText(bytesText(i * bytes).replace(/\.?0*(?=\u202f[kMGTPE])/, ""), margin.left - 8, this.y(i * bytes));
     }
     c.textAlign = "center";
     c.textBaseline = "top";
-    const room = Math.max((this.width - margin.left - margin.right) / 90, 1), times = niceStep(this.until, room, timeSteps);
-    for (let i = 0; i * times <= this.until; i++) {
+    const room = Math.max((this.width - margin.left - margin.right) / 90, 1), times = niceStep(this.until - this.from, room, timeSteps);
+    for (let i = Math.ceil(this.from / times); i * times <= this.until; i++) {
       const x = this.x(i * times);
       if (x < this.width - 20) c.fillText(i === 0 ? "0" : durationText(i * times), x, this.height - margin.bottom + 6);
     }
@@ -180,10 +189,7 @@ class Chart {
     c.strokeStyle = c.fillStyle = colors.peak;
     c.setLineDash([3, 3]);
     c.lineWidth = 1;
-    c.beginPath();
-    c.moveTo(Math.round(x) + 0.5, margin.top);
-    c.lineTo(Math.round(x) + 0.5, this.height - margin.bottom);
-    c.stroke();
+    this.line(c, x, margin.top, x, this.height - margin.bottom);
     c.setLineDash([]);
     c.beginPath();
     c.arc(x, y, 3, 0, 2 * Math.PI);

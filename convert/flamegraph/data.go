@@ -224,7 +224,7 @@ func (d *data) addViews(views []heap.View, rows []row) {
 }
 
 func (d *data) addTimes(p *heap.Profile) {
-	d.Start, d.End = bounds(p)
+	d.Start, d.End = p.Header.StartTime, captureEnd(p)
 	d.Peak.Bytes = p.PeakBytes
 	if p.PeakTime != 0 {
 		d.Peak.Time = &p.PeakTime

@@ -1,8 +1,10 @@
 package flamegraph
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/memvault/memvault/codec"
 	"github.com/memvault/memvault/heap"
@@ -24,7 +26,7 @@ type fact struct{ Name, Value, Detail string }
 
 func describe(p *heap.Profile) *facts {
 	h := &p.Header
-	start, end := bounds(p)
+	end := captureEnd(p)
 	python := "not recorded"
 	if h.PythonVersion != 0 {
 		python = pythonVersion(h.PythonVersion)
@@ -32,7 +34,7 @@ func describe(p *heap.Profile) *facts {
 	f := &facts{CommandLine: safetext.Printable(h.CommandLine), Warning: warning(&p.Status), Notes: notes(p)}
 	f.Facts = []fact{
 		{"Peak", size(p.PeakBytes), peakDetail(p)},
-		{"Duration", after(end - start), "until " + instant(end)},
+		{"Duration", after(end - h.StartTime), "until " + instant(end)},
 		{"Started", instant(h.StartTime), stamp(h.StartTime)},
 		{"PID", strconv.Itoa(int(h.PID)), ""},
 		{"Python", python, "allocator: " + h.AllocatorName()},
@@ -56,17 +58,13 @@ func peakDetail(p *heap.Profile) string {
 
 func stamp(ms int64) string { return instant(ms) + " (" + strconv.FormatInt(ms, 10) + " ms)" }
 
-// bounds gives the time that p covers, in milliseconds since 1970 UTC. Unless tracking ended
-// regularly, the header's end is that of its first writing, so the last memory record tells.
-func bounds(p *heap.Profile) (start, end int64) {
-	end = p.Header.EndTime
-	switch {
-	case p.Window != nil:
-		end = p.Window.Until
-	case p.Status.State != codec.StateComplete:
-		end = max(end, p.Status.LastTime)
+// captureEnd gives the end of the recording in milliseconds since 1970 UTC. Unless tracking
+// ended regularly, the header's end is that of its first writing, so the last memory record tells.
+func captureEnd(p *heap.Profile) int64 {
+	if p.Status.State == codec.StateComplete {
+		return p.Header.EndTime
 	}
-	return p.Header.StartTime, end
+	return max(p.Header.EndTime, p.Status.LastTime)
 }
 
 // warning says what of a capture is missing.
@@ -74,13 +72,11 @@ func warning(s *codec.Status) string {
 	if s.State.Finished() {
 		return ""
 	}
-	text := s.State.String()
-	switch {
-	case s.Err != nil:
+	text := cmp.Or(s.Reason, s.State.String())
+	if s.Err != nil {
 		text = s.Err.Error()
-	case s.Reason != "":
-		text += ": " + s.Reason
 	}
+	text = strings.ToUpper(text[:1]) + text[1:]
 	text += fmt.Sprintf(". Read: %s records, up to offset %#x", number(s.Records), s.Bytes)
 	if s.LastTime != 0 {
 		text += ", the last memory record of " + instant(s.LastTime)
@@ -99,6 +95,9 @@ func notes(p *heap.Profile) []string {
 	}
 	if p.Header.NativeTraces {
 		out = append(out, "The capture has native stacks; the page shows the Python stacks only.")
+	}
+	if len(p.Series) == 0 {
+		out = append(out, "The capture has no memory records, so nothing is known of the memory over time.")
 	}
 	if p.LikeMemray {
 		out = append(out, "The numbers are Memray's own, also where it is wrong or arbitrary.")

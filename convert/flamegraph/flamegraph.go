@@ -27,7 +27,7 @@
 //	threads   for each thread: name, id (in hex) and main
 //	series    columns time (milliseconds after the point before; the first after start), rss and
 //	          heap (bytes); stride tells how many memory records a point stands for
-//	start     milliseconds since 1970 UTC; so is end, where the capture or its window ends
+//	start     of the capture in milliseconds since 1970 UTC; so is its end
 //	peak      bytes, and the time of the memory record before it, or null
 //	window    from and until in milliseconds since 1970 UTC, or null for the whole capture
 //	threshold the N of temporary: freed with at most N other allocations of the thread between

@@ -10,11 +10,11 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 // Fills by place: hue, saturation and lightness, in light and in dark.
 const placeColors = {
-  project: { light: [27, 92, 72], dark: [24, 62, 38] },
+  project: { light: [20, 92, 75], dark: [18, 58, 38] },
   "site-packages": { light: [212, 78, 79], dark: [213, 45, 38] },
   stdlib: { light: [152, 42, 74], dark: [158, 34, 31] },
   frozen: { light: [220, 8, 84], dark: [220, 6, 33] },
-  unknown: { light: [268, 52, 84], dark: [266, 28, 42] },
+  unknown: { light: [43, 90, 76], dark: [41, 48, 32] },
 };
 const palettes = {
   light: {
@@ -31,7 +31,7 @@ const palettes = {
 // frames of one look alike and neighbours differ.
 function placeColor(place, theme, shift = 0) {
   const [hue, saturation, lightness] = (placeColors[place] ?? placeColors.unknown)[theme];
-  return `hsl(${hue + shift * 7} ${saturation}% ${lightness + shift * 4}%)`;
+  return `hsl(${hue + shift * 5} ${saturation}% ${lightness + shift * 4}%)`;
 }
 
 function frameColor(frame, theme) {

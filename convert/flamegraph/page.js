@@ -30,6 +30,7 @@ const graph = new Graph({
 });
 const chart = data.series.time.length > 0 ? new Chart(byId("chart"), document.querySelector("#memory .readout")) : null;
 byId("memory").hidden = chart === null;
+document.querySelector("#memory .window").hidden = data.window === null;
 
 // fill replaces what an element holds by texts and elements.
 const fill = (element, ...parts) => element.replaceChildren(...parts);
@@ -115,7 +116,7 @@ function showThreads() {
 }
 
 function showReset() {
-  byId("reset").disabled = graph.zoomed === 0;
+  byId("reset").hidden = graph.zoomed === 0;
 }
 
 // describe gives what there is to say of a node, as pairs of a name and a text.

@@ -37,7 +37,7 @@ func after(ms int64) string {
 	d := time.Duration(min(max(ms, 0), 1<<62/int64(time.Millisecond))) * time.Millisecond
 	switch {
 	case d < time.Minute:
-		return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s"
+		return strconv.FormatFloat(float64(d.Milliseconds())/1000, 'f', -1, 64) + " s"
 	case d < time.Hour:
 		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
 	}
