@@ -12,6 +12,9 @@ func (p *Profile) Check() error {
 	if len(p.Stacks) == 0 || len(p.Natives) == 0 || len(p.Images) == 0 {
 		return errors.New("no root stack, native node or empty listing")
 	}
+	if p.Stacks[0] != (Stack{}) || p.Natives[0] != (Native{}) || len(p.Images[0]) > 0 {
+		return errors.New("root stack, native node or listing that is not empty")
+	}
 	for i, s := range p.Stacks[1:] {
 		if s.Parent > uint32(i) || int(s.Frame) >= len(p.Frames) || s.Depth != p.Stacks[s.Parent].Depth+1 {
 			return fmt.Errorf("stack %d: %+v", i+1, s)
@@ -22,10 +25,8 @@ func (p *Profile) Check() error {
 			return fmt.Errorf("native node %d: parent %d", i+1, n.Parent)
 		}
 	}
-	for i, f := range p.Frames {
-		if !utf8.ValidString(f.Function) || !utf8.ValidString(f.File) {
-			return fmt.Errorf("frame %d: not UTF-8", i)
-		}
+	if err := p.checkText(); err != nil {
+		return err
 	}
 	for i := range p.Samples {
 		if err := p.checkSample(&p.Samples[i]); err != nil {
@@ -52,6 +53,27 @@ func (p *Profile) Check() error {
 	return nil
 }
 
+func (p *Profile) checkText() error {
+	for i, f := range p.Frames {
+		if !utf8.ValidString(f.Function) || !utf8.ValidString(f.File) {
+			return fmt.Errorf("frame %d: not UTF-8", i)
+		}
+	}
+	for i, t := range p.Threads {
+		if !utf8.ValidString(t.Name) {
+			return fmt.Errorf("thread %d: not UTF-8", i)
+		}
+	}
+	for i, list := range p.Images {
+		for _, image := range list {
+			if !utf8.ValidString(image.File) {
+				return fmt.Errorf("listing %d: not UTF-8", i)
+			}
+		}
+	}
+	return nil
+}
+
 func (p *Profile) checkSample(s *Sample) error {
 	switch {
 	case int(s.Stack) >= len(p.Stacks):
@@ -62,7 +84,7 @@ func (p *Profile) checkSample(s *Sample) error {
 		return fmt.Errorf("listing %d of %d", s.Images, len(p.Images))
 	case int(s.Thread) >= len(p.Threads):
 		return fmt.Errorf("thread %d of %d", s.Thread, len(p.Threads))
-	case !s.Allocator.Valid() || s.Allocator.Frees():
+	case !s.Allocator.Valid() || s.Allocator.Frees() && !p.Aggregated: // rows may name any
 		return fmt.Errorf("allocator %v", s.Allocator)
 	}
 	return p.checkValues(&s.Values)
