@@ -1,6 +1,9 @@
 package codec
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Format is the file format named in the header.
 type Format uint8
@@ -80,6 +83,20 @@ const (
 var releases = [MaxVersion - MinVersion + 1]string{
 	"1.0.0-1.0.3", "1.1.0", "1.2.0-1.3.1", "1.4.0-1.6.0",
 	"1.7.0-1.10.0", "1.11.0-1.18.0", "1.19.0-1.19.3", "1.20.0",
+}
+
+// Python gives PythonVersion as Python itself would: 0x030d00c2 is "3.13.0rc2". It is empty
+// before header 12, which is the first to say.
+func (h *Header) Python() string {
+	v := h.PythonVersion
+	if v == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d.%d.%d", v>>24, v>>16&0xff, v>>8&0xff)
+	if level := map[uint32]string{0xa: "a", 0xb: "b", 0xc: "rc"}[v>>4&0xf]; level != "" {
+		text += fmt.Sprintf("%s%d", level, v&0xf)
+	}
+	return text
 }
 
 // AllocatorName names the memory allocator of the traced interpreter, as in Memray's metadata.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/memvault/memvault/codec"
@@ -63,7 +62,7 @@ type fullFacts struct {
 
 func factsOfHeader(h *codec.Header) *headerFacts {
 	f := &headerFacts{
-		HeaderVersion: h.Version, Memray: h.Releases(), Python: pythonVersion(h.PythonVersion),
+		HeaderVersion: h.Version, Memray: h.Releases(), Python: h.Python(),
 		Format: h.Format.String(), CommandLine: h.CommandLine, PID: h.PID, Start: h.Start(),
 		Word: h.Word, Native: h.NativeTraces, Allocator: h.AllocatorName(),
 	}
@@ -127,16 +126,4 @@ func saturated(a, b uint64) uint64 {
 		return 1<<64 - 1
 	}
 	return a + b
-}
-
-// pythonVersion reads a PY_VERSION_HEX: 0x030d00c2 is 3.13.0rc2. It is empty for 0.
-func pythonVersion(v uint32) string {
-	if v == 0 {
-		return ""
-	}
-	level := map[uint32]string{0xa: "a", 0xb: "b", 0xc: "rc"}[v>>4&0xf]
-	if level != "" {
-		level = fmt.Sprintf("%s%d", level, v&0xf)
-	}
-	return fmt.Sprintf("%d.%d.%d%s", v>>24, v>>16&0xff, v>>8&0xff, level)
 }

@@ -55,7 +55,7 @@ func facts(p *heap.Profile) []string {
 		fmt.Sprintf("recorded by: Memray %s (header version %d)", h.Releases(), h.Version),
 	}
 	if h.PythonVersion != 0 {
-		lines = append(lines, "Python version: "+pythonVersion(h.PythonVersion))
+		lines = append(lines, "Python version: "+h.Python())
 	}
 	lines = append(lines, "state: "+state(&p.Status), "peak: "+peak(p))
 	if w := p.Window; w != nil {
@@ -93,16 +93,6 @@ func stamp(ms int64) string {
 }
 
 func seconds(ms int64) float64 { return float64(ms) / 1000 }
-
-// pythonVersion reads PY_VERSION_HEX, for example 0x030d00c2 as 3.13.0rc2.
-func pythonVersion(hex uint32) string {
-	v := fmt.Sprintf("%d.%d.%d", hex>>24, hex>>16&0xff, hex>>8&0xff)
-	level := map[uint32]string{0xa: "a", 0xb: "b", 0xc: "rc"}[hex>>4&0xf]
-	if level == "" {
-		return v
-	}
-	return fmt.Sprintf("%s%s%d", v, level, hex&0xf)
-}
 
 // oneLine makes text of a capture fit for a terminal.
 func oneLine(s string) string {
