@@ -40,6 +40,18 @@ func (h *History) Append(dst []Value, i int) []Value {
 	return dst
 }
 
+// At gives what sample i held at the end of a slice.
+func (h *History) At(i, slice int) Value {
+	runs := h.Runs[h.First[i]:h.First[i+1]]
+	k, _ := slices.BinarySearchFunc(runs, uint32(slice), func(r Run, slice uint32) int {
+		if r.Until <= slice {
+			return -1
+		}
+		return 1
+	})
+	return runs[k].Value
+}
+
 // check tells what is wrong with h, or nil.
 func (h *History) check(samples int) error {
 	if len(h.Ends) == 0 || len(h.First) != samples+1 || h.First[0] != 0 || h.First[samples] != len(h.Runs) {
