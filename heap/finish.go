@@ -33,7 +33,7 @@ func (b *Builder) Profile(status codec.Status) (*Profile, error) {
 	}
 	p.Natives = b.natives
 	p.Images = b.images.listings()
-	p.Unknown = b.unknown
+	p.Unknown, p.Dropped = b.unknown, l.dropped
 	return p, nil
 }
 

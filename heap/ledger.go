@@ -60,6 +60,8 @@ type ledger struct {
 	live    liveTable
 	ranges  rangeTree
 	hits    []piece     // scratch
+	cuts    uint64      // pieces that were left of mappings
+	dropped uint64      // those that were not kept
 	fetched uint32      // keeps prefetch from being optimised away
 	rings   []ring      // by thread; only for quirkRing
 	sizes   *sizeCounts // nil unless asked for
@@ -230,6 +232,28 @@ func (l *ledger) mmap(e *event) {
 	}
 }
 
+// How many pieces may be left of mappings that were cut: so many, and so many for each event.
+const (
+	maxCuts         = 1 << 20
+	maxCutsPerEvent = 16
+)
+
+// keepRest keeps [start, end) of p. A hostile capture can have thousands of mappings that lie
+// over each other cut thousands of times: beyond what any program could do, the rest is
+// taken for unmapped as well.
+func (l *ledger) keepRest(c *count, p piece, start, end uint64) {
+	if l.cuts >= maxCuts+maxCutsPerEvent*l.event {
+		c.now.sub(0, end-start)
+		l.total = satSub(l.total, end-start)
+		l.dropped++
+		return
+	}
+	l.cuts++
+	p.start, p.end, p.whole = start, end, false
+	c.now.Count++
+	l.ranges.add(p)
+}
+
 // unmap takes a range out of every piece that it hits. What is left of one, up to two
 // pieces, counts as an allocation each, as Memray has it.
 func (l *ledger) unmap(e *event) {
@@ -248,16 +272,11 @@ func (l *ledger) unmap(e *event) {
 			(newest < 0 || e.seq-p.seq < e.seq-l.hits[newest].seq) {
 			newest = k
 		}
-		p.whole = false
-		if rest := p; p.start < lo {
-			rest.end = lo
-			c.now.Count++
-			l.ranges.add(rest)
+		if p.start < lo {
+			l.keepRest(c, p, p.start, lo)
 		}
-		if rest := p; hi < p.end {
-			rest.start = hi
-			c.now.Count++
-			l.ranges.add(rest)
+		if hi < p.end {
+			l.keepRest(c, p, hi, p.end)
 		}
 	}
 	if newest >= 0 {

@@ -175,6 +175,9 @@ type Profile struct {
 	// Unknown counts references to frames, code objects, nodes and images that are
 	// nowhere defined, and pops of frames that were never pushed.
 	Unknown uint64
+	// Dropped counts pieces of mappings that were too many to keep, and so seem unmapped. It is 0
+	// but in captures that are made to exhaust memory.
+	Dropped uint64
 
 	mergedCounts bool // see Rows
 }
