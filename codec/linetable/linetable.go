@@ -41,8 +41,9 @@ func Line(python uint32, table []byte, first int32, offset int64) int32 {
 }
 
 // LikeMemray is Line with Memray's own mistakes: line 0 for a negative offset and for an
-// empty co_lnotab, address increments of co_lnotab taken as signed, so that lines after a
-// statement of 128 bytes or more are wrong, and the last line of a 3.10 table for what lies beyond it.
+// empty co_lnotab, address increments of co_lnotab taken as signed but their sum as unsigned,
+// so that lines around a statement of 128 bytes or more may be wrong, and the last line of a 3.10 table for
+// what lies beyond it.
 func LikeMemray(python uint32, table []byte, first int32, offset int64) int32 {
 	switch {
 	case offset < 0 || len(table) == 0:
@@ -75,7 +76,8 @@ func lnotab(table []byte, first int32, offset int64, increment func(byte) int64)
 	line, address := int64(first), int64(0)
 	for ; len(table) >= 2; table = table[2:] {
 		address += increment(table[0])
-		if address > offset {
+		// A sum below zero, which only Memray comes to, is beyond every offset.
+		if uint64(address) > uint64(offset) {
 			break
 		}
 		line += signed(table[1])

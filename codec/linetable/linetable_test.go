@@ -55,12 +55,17 @@ var vectors = []struct {
 	{
 		name:   "lnotab: address increment of 200 is unsigned",
 		python: cpython38, first: 1, table: []byte{200, 1, 10, 1},
-		want: []at{{0, 1, 3}, {198, 1, 3}, {200, 2, 3}, {210, 3, 3}},
+		want: []at{{0, 1, 1}, {198, 1, 1}, {200, 2, 1}, {210, 3, 1}},
+	},
+	{
+		name:   "lnotab: address increment of 200 after one of 100",
+		python: cpython38, first: 1, table: []byte{100, 1, 200, 1, 100, 1},
+		want: []at{{99, 1, 1}, {100, 2, 3}, {144, 2, 4}, {299, 2, 4}, {300, 3, 4}, {400, 4, 4}},
 	},
 	{
 		name:   "lnotab: address increment over 255 in two pairs",
 		python: cpython38, first: 1, table: []byte{255, 0, 45, 1},
-		want: []at{{254, 1, 2}, {299, 1, 2}, {300, 2, 2}},
+		want: []at{{254, 1, 1}, {299, 1, 1}, {300, 2, 1}},
 	},
 	{
 		name:   "lnotab: odd byte at the end",
