@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"io"
-	"math"
-	"math/bits"
 	"slices"
 	"strconv"
 
+	"github.com/memvault/memvault/convert/internal/stacks"
 	"github.com/memvault/memvault/heap"
 	"github.com/memvault/memvault/internal/safetext"
 )
@@ -88,27 +87,27 @@ type row struct {
 	values       [heap.Views]heap.Value
 }
 
+// memrayDepth is how deep the stacks of Memray's flame graph are at most under Python's usual
+// recursion limit; the frame at the end is then memrayTooDeep (reporters/flamegraph.py, MAX_STACKS).
+const (
+	memrayDepth   = 402
+	memrayTooDeep = "<STACK TOO DEEP>"
+)
+
 // collect makes the data of a page.
 func collect(p *heap.Profile, views []heap.View, splitThreads bool) *data {
-	t := newTree(p)
-	rows, merged := collectRows(t, views, splitThreads)
-	order, up := t.preorder()
-	rank := make([]uint32, len(t.nodes))
-	for i, n := range order {
-		rank[n] = uint32(i + 1)
+	o := stacks.Options{BareNames: true}
+	if p.LikeMemray {
+		o.MaxDepth = memrayDepth
 	}
-	for i := range rows {
-		rows[i].node = rank[rows[i].node]
-	}
+	t := stacks.New(p, o)
+	rows, merged := collectRows(p, t, views, splitThreads)
 	slices.SortFunc(rows, func(a, b row) int {
 		return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(a.thread, b.thread))
 	})
 	d := &data{Strings: []string{}, Threads: []thread{}, Threshold: p.Threshold}
-	d.Nodes = nodeTable{Up: up, Frame: make([]uint32, len(order))}
-	for i, n := range order {
-		d.Nodes.Frame[i] = t.nodes[n].line
-	}
-	d.addLines(t, heap.NewModules(&p.Header))
+	d.addNodes(t)
+	d.addFrames(t, heap.NewModules(&p.Header))
 	d.addThreads(p, rows, merged)
 	d.addViews(views, rows)
 	d.addTimes(p)
@@ -118,23 +117,22 @@ func collect(p *heap.Profile, views []heap.View, splitThreads bool) *data {
 // collectRows sums the samples by node and thread. Where Memray counts allocations of
 // merged rows in its own way, sums of samples cannot give that, and heap.Profile.Rows does; then
 // threads can be merged, which the result tells.
-func collectRows(t *tree, views []heap.View, splitThreads bool) (rows []row, merged bool) {
+func collectRows(p *heap.Profile, t *stacks.Tree, views []heap.View, splitThreads bool) (rows []row, merged bool) {
 	type key struct{ node, thread uint32 }
 	index := map[key]int{}
 	add := func(s *heap.Sample, thread uint32, v heap.View, value heap.Value) {
-		k := key{t.node(s), thread}
+		k := key{t.Node(s), thread}
 		i, ok := index[k]
 		if !ok {
 			i = len(rows)
 			index[k] = i
 			rows = append(rows, row{node: k.node, thread: thread})
 		}
-		sum := &rows[i].values[v]
-		sum.Count, sum.Bytes = addSaturated(sum.Count, value.Count), addSaturated(sum.Bytes, value.Bytes)
+		rows[i].values[v] = stacks.Add(rows[i].values[v], value)
 	}
-	if t.p.LikeMemray && t.p.Aggregated {
+	if p.LikeMemray && p.Aggregated {
 		for _, v := range views {
-			for _, r := range t.p.Rows(v, !splitThreads) {
+			for _, r := range p.Rows(v, !splitThreads) {
 				thread := r.Sample.Thread
 				if !splitThreads {
 					thread = 0
@@ -144,49 +142,69 @@ func collectRows(t *tree, views []heap.View, splitThreads bool) (rows []row, mer
 		}
 		return rows, !splitThreads
 	}
-	for i := range t.p.Samples {
-		s := &t.p.Samples[i]
+	for i := range p.Samples {
+		s := &p.Samples[i]
 		for _, v := range views {
-			if s.Values[v] != (heap.Value{}) {
-				add(s, s.Thread, v, s.Values[v])
+			if value := p.Value(i, v); value != (heap.Value{}) {
+				add(s, s.Thread, v, value)
 			}
 		}
 	}
 	return rows, false
 }
 
-func (d *data) addLines(t *tree, modules *heap.Modules) {
-	ids := map[string]uint32{}
-	text := func(s string) uint32 {
-		s = safetext.Printable(s)
-		i, ok := ids[s]
-		if !ok {
-			i = uint32(len(d.Strings))
-			ids[s] = i
-			d.Strings = append(d.Strings, s)
-		}
-		return i
+// addNodes takes the nodes but the root, which are in preorder.
+func (d *data) addNodes(t *stacks.Tree) {
+	n := len(t.Nodes) - 1
+	d.Nodes = nodeTable{make([]uint32, n), make([]uint32, n)}
+	for i := range n {
+		before, node := &t.Nodes[i], &t.Nodes[i+1]
+		d.Nodes.Up[i], d.Nodes.Frame[i] = before.Depth+1-node.Depth, node.Frame
 	}
+}
+
+func (d *data) addFrames(t *stacks.Tree, modules *heap.Modules) {
+	strings := texts{d, map[string]uint32{}}
 	files := map[string]uint32{}
 	d.Files = fileTable{[]uint32{}, []uint32{}, []uint32{}}
 	d.Frames = frameTable{[]uint32{}, []uint32{}, []int32{}}
-	for _, l := range t.lines {
-		file, ok := files[l.file]
+	for _, f := range t.Frames {
+		if f.Name == stacks.TooDeep && f.File == "" {
+			f.Name, f.File = memrayTooDeep, "..."
+		}
+		file, ok := files[f.File]
 		if !ok {
 			file = uint32(len(files))
-			files[l.file] = file
-			m := modules.Of(l.file)
-			d.Files.Name = append(d.Files.Name, text(l.file))
-			d.Files.Module = append(d.Files.Module, text(m.Name))
+			files[f.File] = file
+			m := modules.Of(f.File)
+			d.Files.Name = append(d.Files.Name, strings.id(f.File))
+			d.Files.Module = append(d.Files.Module, strings.id(m.Name))
 			d.Files.Place = append(d.Files.Place, uint32(m.Place))
 		}
-		d.Frames.Function = append(d.Frames.Function, text(cmp.Or(l.function, "<unknown>")))
+		d.Frames.Function = append(d.Frames.Function, strings.id(f.Name))
 		d.Frames.File = append(d.Frames.File, file)
-		d.Frames.Line = append(d.Frames.Line, l.line)
+		d.Frames.Line = append(d.Frames.Line, f.Line)
 	}
 	for place := heap.PlaceUnknown; place <= heap.PlaceFrozen; place++ {
 		d.Places = append(d.Places, place.String())
 	}
+}
+
+// texts keeps each text of the data once.
+type texts struct {
+	d   *data
+	ids map[string]uint32
+}
+
+func (t *texts) id(s string) uint32 {
+	s = safetext.Printable(s)
+	i, ok := t.ids[s]
+	if !ok {
+		i = uint32(len(t.d.Strings))
+		t.ids[s] = i
+		t.d.Strings = append(t.d.Strings, s)
+	}
+	return i
 }
 
 // addThreads lists the threads of the rows, in the order of the Profile, and numbers them anew.
@@ -252,13 +270,4 @@ func writeData(w io.Writer, d *data) error {
 	}
 	_, err := io.WriteString(w, "</script>\n")
 	return err
-}
-
-// addSaturated is a+b, or the largest number there is: hostile sizes must not wrap.
-func addSaturated(a, b uint64) uint64 {
-	sum, carry := bits.Add64(a, b, 0)
-	if carry != 0 {
-		return math.MaxUint64
-	}
-	return sum
 }

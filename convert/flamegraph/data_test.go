@@ -256,6 +256,20 @@ func TestHiddenFrames(t *testing.T) {
 	})
 }
 
+// In a window, leaks are what was made in it and is alive at its end.
+func TestLeaksOfWindow(t *testing.T) {
+	p := newProfiler()
+	p.add(0, 100, frame("old", "a.py", 1))
+	p.add(0, 10, frame("new", "a.py", 2))
+	p.Window = &heap.Window{From: start + second, Until: start + 2*second}
+	p.Kept = []heap.Value{{}, {Count: 1, Bytes: 5}}
+	d := dataOf(t, write(t, p.Profile, flamegraph.Options{}))
+	compareSums(t, "leaks", d.sums("leaks", false), map[string]heap.Value{"new;a.py;2|": {Count: 1, Bytes: 5}})
+	if got := d.sums("peak", false); len(got) != 2 {
+		t.Errorf("peak: got %v, want both", got)
+	}
+}
+
 // Frames that look the same are one, whatever else is known of them.
 func TestMergeByText(t *testing.T) {
 	p := newProfiler()

@@ -27,17 +27,13 @@ type fact struct{ Name, Value, Detail string }
 func describe(p *heap.Profile) *facts {
 	h := &p.Header
 	end := captureEnd(p)
-	python := "not recorded"
-	if h.PythonVersion != 0 {
-		python = pythonVersion(h.PythonVersion)
-	}
 	f := &facts{CommandLine: safetext.Printable(h.CommandLine), Warning: warning(&p.Status), Notes: notes(p)}
 	f.Facts = []fact{
 		{"Peak", size(p.PeakBytes), peakDetail(p)},
 		{"Duration", after(end - h.StartTime), "until " + instant(end)},
 		{"Started", instant(h.StartTime), stamp(h.StartTime)},
 		{"PID", strconv.Itoa(int(h.PID)), ""},
-		{"Python", python, "allocator: " + h.AllocatorName()},
+		{"Python", cmp.Or(h.Python(), "not recorded"), "allocator: " + h.AllocatorName()},
 		{"Memray", h.Releases(), fmt.Sprintf("header version %d is what these releases write", h.Version)},
 		{"Threads", number(uint64(len(p.Threads))), ""},
 		{"State", p.Status.State.String(), p.Status.Reason},

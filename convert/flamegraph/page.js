@@ -10,7 +10,7 @@ const viewTitles = { peak: "Peak", leaks: "Leaks", temporary: "Temporary", total
 const incomplete = document.querySelector("header .warning") !== null;
 const viewTexts = {
   peak: () => `alive at the high-water mark${data.peak.time === null ? "" : `, ${durationText(data.peak.time - data.start)} after the start`}`,
-  leaks: () => (data.window ? "alive at the end of the window" : incomplete ? "alive where the capture stops" : "alive at the end, never freed"),
+  leaks: () => (data.window ? "made in the window and alive at its end" : incomplete ? "alive where the capture stops" : "alive at the end, never freed"),
   temporary: () => `freed again with at most ${countText(data.threshold).replace("allocation", "other allocation")} of its thread between`,
   total: () => (data.window ? "all that was allocated in the window" : "all that was allocated, freed or not"),
 };

@@ -43,13 +43,3 @@ func after(ms int64) string {
 	}
 	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
 }
-
-// pythonVersion reads PY_VERSION_HEX, for example 0x030d00c2 as 3.13.0rc2.
-func pythonVersion(hex uint32) string {
-	v := fmt.Sprintf("%d.%d.%d", hex>>24, hex>>16&0xff, hex>>8&0xff)
-	level := map[uint32]string{0xa: "a", 0xb: "b", 0xc: "rc"}[hex>>4&0xf]
-	if level == "" {
-		return v
-	}
-	return fmt.Sprintf("%s%s%d", v, level, hex&0xf)
-}
