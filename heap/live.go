@@ -33,6 +33,8 @@ type liveTable struct {
 	dir   []segment // of 2^depth; several neighbours may be the same
 	depth uint
 	seed  uint64 // so that nobody can choose addresses that collide
+
+	scratch *[segmentSize]block // of split, which leaves no garbage behind
 }
 
 // segment is an array of slots and, apart from it so that it fills whole pages, what is known of them.
@@ -51,7 +53,7 @@ func newSegment(depth uint) segment {
 }
 
 func newLiveTable() liveTable {
-	return liveTable{dir: []segment{newSegment(0)}, seed: rand.Uint64()}
+	return liveTable{dir: []segment{newSegment(0)}, seed: rand.Uint64(), scratch: new([segmentSize]block)}
 }
 
 // hash mixes by a factor of wyhash. A random one would spread addresses at equal distances badly
@@ -134,24 +136,33 @@ func (t *liveTable) take(address uint64) block {
 	return old
 }
 
-// split parts s, which holds hash h, in two by the next bit of the hash.
+// split parts s, which holds hash h, in two by the next bit of the hash: blocks with a 0
+// there stay.
 func (t *liveTable) split(s segment, h uint64) {
 	if s.depth == t.depth {
 		t.double()
 	}
-	halves := [2]segment{newSegment(s.depth + 1), newSegment(s.depth + 1)}
-	for i := range s.slots {
-		k := &s.slots[i]
-		if k.sample != 0 {
-			kh := t.hash(k.address)
-			halves[kh>>(63-s.depth)&1].insert(kh, k)
-		}
-	}
 	span := len(t.dir) >> s.depth // how many entries of dir are s
 	first := int(h>>1>>(63-t.depth)) &^ (span - 1)
+	bit := uint64(1) << (63 - s.depth)
+	s.depth++
+	other := newSegment(s.depth)
 	for i := range span / 2 {
-		t.dir[first+i] = halves[0]
-		t.dir[first+span/2+i] = halves[1]
+		t.dir[first+span/2+i] = other
+	}
+	*t.scratch = *s.slots
+	clear(s.slots[:])
+	s.n = 0
+	for i := range t.scratch {
+		k := &t.scratch[i]
+		if k.sample == 0 {
+			continue
+		}
+		if kh := t.hash(k.address); kh&bit != 0 {
+			other.insert(kh, k)
+		} else {
+			s.insert(kh, k)
+		}
 	}
 }
 
