@@ -47,7 +47,7 @@ func (p *Profile) Check() error {
 	if p.Maxima != nil && len(p.Maxima) != len(p.Samples) {
 		return fmt.Errorf("%d maxima of %d samples", len(p.Maxima), len(p.Samples))
 	}
-	if len(p.Series) > MaxSeries {
+	if len(p.Series) > max(p.points, MaxSeries) {
 		return fmt.Errorf("%d points in the series", len(p.Series))
 	}
 	return nil

@@ -16,7 +16,7 @@ func (b *Builder) Profile(status codec.Status) (*Profile, error) {
 		Aggregated: b.head.Format == codec.AggregatedAllocations,
 		PeakBytes:  l.peak, PeakTime: l.peakTime, Events: l.event - l.firstEvent, Kinds: b.kinds,
 		Series: l.series.points, Stride: l.series.stride,
-		mergedCounts: b.like.has(quirkCounts),
+		mergedCounts: b.like.has(quirkCounts), points: l.series.most,
 	}
 	if err := b.closeWindow(p); err != nil {
 		return nil, err

@@ -84,7 +84,7 @@ func newLedger(h *codec.Header, o *Options, w window) *ledger {
 		like: o.quirks(), threshold: uint32(o.threshold()), mapFailed: mapFailed(h),
 		live: newLiveTable(), ranges: newRangeTree(), follower: newFollower(h, o, w),
 	}
-	l.windowing = windowing{window: w, series: newSeries(), bounds: Window{From: h.StartTime}}
+	l.windowing = windowing{window: w, series: newSeries(o), bounds: Window{From: h.StartTime}}
 	if o.Sizes {
 		l.sizes = newSizeCounts()
 	}

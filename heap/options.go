@@ -13,7 +13,7 @@ import (
 // temporary allocation and its free, unless told otherwise.
 const DefaultThreshold = 1
 
-// MaxSeries is how many points the memory series has at most.
+// MaxSeries is how many points the memory series has at most, unless Options.Points asks for more.
 const MaxSeries = 20_000
 
 // Options select what is read out of a capture. The zero value reads all of it.
@@ -38,6 +38,8 @@ type Options struct {
 	Slices int
 	// Maxima asks for Profile.Maxima.
 	Maxima bool
+	// Points is how many points Profile.Series has at most, up to 4 million; 0 means MaxSeries.
+	Points int
 	// Oldest asks for Profile.Oldest, by which Rows are then in Memray's order. It costs
 	// about as much again as all else.
 	Oldest bool

@@ -139,7 +139,7 @@ type Profile struct {
 	// Images holds listings of loaded images. Index 0 is the empty listing.
 	Images [][]Image
 
-	// Series is the memory over time, at most MaxSeries points.
+	// Series is the memory over time, at most Options.Points of them.
 	Series []Point
 	// Stride is how many memory records a point of Series stands for.
 	Stride int
@@ -180,4 +180,5 @@ type Profile struct {
 	Dropped uint64
 
 	mergedCounts bool // see Rows
+	points       int  // the most that Series may have; 0 is MaxSeries
 }

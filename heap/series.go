@@ -6,9 +6,19 @@ type series struct {
 	points []Point
 	stride int
 	inLast int // records that the last point stands for
+	most   int // points
 }
 
-func newSeries() series { return series{stride: 1} }
+// maxPoints is the most that Options.Points may ask for.
+const maxPoints = 1 << 22
+
+func newSeries(o *Options) series {
+	most := min(o.Points, maxPoints)
+	if most <= 0 {
+		most = MaxSeries
+	}
+	return series{stride: 1, most: most + most%2}
+}
 
 func (s *series) add(p Point) {
 	if n := len(s.points); n > 0 && s.inLast < s.stride {
@@ -16,7 +26,7 @@ func (s *series) add(p Point) {
 		s.points[n-1] = maxPoint(s.points[n-1], p)
 		return
 	}
-	if len(s.points) == MaxSeries {
+	if len(s.points) == s.most {
 		s.halve()
 	}
 	s.points = append(s.points, p)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"time"
 
 	"github.com/memvault/memvault/heap"
 )
@@ -102,18 +101,11 @@ func (c *conversion) addTo(out converter, input string) error {
 // judge says what should be known of a capture whose profile was made: what it lacks,
 // and what the profile leaves out. The error is errDamaged or nil.
 func (c *conversion) judge(file string, p *heap.Profile) error {
-	a := c.app
-	if w := p.Window; w != nil {
-		a.warn(file, "window from %s until %s, by its memory records", timeText(time.UnixMilli(w.From)), timeText(time.UnixMilli(w.Until)))
-	}
 	if p.Header.NativeTraces && !c.o.native && !c.nativeTold {
 		c.nativeTold = true
-		a.warn(file, "native stacks are left out; --native adds them, as addresses")
+		c.app.warn(file, "native stacks are left out; --native adds them, as addresses")
 	}
-	if p.Unknown > 0 {
-		a.warn(file, "%d references to frames, code, stacks or images that the capture does not define", p.Unknown)
-	}
-	return a.judge(file, p.Status, c.o.strict)
+	return c.app.judgeProfile(file, p, c.o.strict)
 }
 
 // add counts how an input ended, and tells of its error.

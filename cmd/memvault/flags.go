@@ -1,6 +1,10 @@
 package main
 
 import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/memvault/memvault/heap"
@@ -38,4 +42,44 @@ func (r *readFlags) options() (heap.Options, error) {
 		return o, usagef("--until: %w", err)
 	}
 	return o, nil
+}
+
+// viewFlags choose the one view that a command shows.
+type viewFlags [heap.Views]bool
+
+// addTo adds a flag for each view; byDefault is shown when none is given.
+func (v *viewFlags) addTo(cmd *cobra.Command, byDefault heap.View) {
+	texts := [heap.Views]string{
+		heap.Total: "count all that was allocated", heap.Temporary: "count what was freed again at once",
+		heap.Live: "count what is alive at the end; with --from, only what was made since", heap.Peak: "count what was alive at the high-water mark",
+	}
+	for _, view := range []heap.View{heap.Peak, heap.Live, heap.Temporary, heap.Total} {
+		text := texts[view]
+		if view == byDefault {
+			text += " (default)"
+		}
+		cmd.Flags().BoolVar(&v[view], view.String(), false, text)
+	}
+}
+
+// view gives the one that was chosen.
+func (v *viewFlags) view(byDefault heap.View) (heap.View, error) {
+	chosen, names := byDefault, []string(nil)
+	for view := range heap.View(heap.Views) {
+		if v[view] {
+			chosen, names = view, append(names, "--"+view.String())
+		}
+	}
+	if len(names) > 1 {
+		return chosen, usagef("%s: choose one view", strings.Join(names, ", "))
+	}
+	return chosen, nil
+}
+
+// checkView refuses a view that the capture does not tell.
+func checkView(p *heap.Profile, v heap.View) error {
+	if p.Aggregated && (v == heap.Total || v == heap.Temporary) {
+		return hintf(errors.New("an aggregated capture knows only leaks and peak"), "choose --leaks or --peak")
+	}
+	return nil
 }

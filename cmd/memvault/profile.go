@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"time"
 
 	"github.com/memvault/memvault/codec"
 	"github.com/memvault/memvault/heap"
@@ -34,4 +35,16 @@ func (a *app) readPass(file string, o heap.Options) (p *heap.Profile, err error)
 		return err
 	})
 	return p, err
+}
+
+// judgeProfile says what should be known of a capture whose profile was made. The error is
+// errDamaged or nil; see judge.
+func (a *app) judgeProfile(file string, p *heap.Profile, strict bool) error {
+	if w := p.Window; w != nil {
+		a.warn(file, "window from %s until %s, by its memory records", timeText(time.UnixMilli(w.From)), timeText(time.UnixMilli(w.Until)))
+	}
+	if p.Unknown > 0 {
+		a.warn(file, "%d references to frames, code, stacks or images that the capture does not define", p.Unknown)
+	}
+	return a.judge(file, p.Status, strict)
 }

@@ -61,6 +61,7 @@ func newRoot(a *app) *cobra.Command {
 		newConvert(a),
 		newDump(a),
 		newInspect(a),
+		newReport(a),
 		newVersion(a),
 		newCompletion(),
 	)
