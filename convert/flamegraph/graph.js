@@ -27,18 +27,24 @@ const palettes = {
   },
 };
 
-// placeColor gives the fill of a place; the package shifts it a little, so that the
-// frames of one look alike and neighbours differ.
-function placeColor(place, theme, shift = 0) {
+// placeColor gives the fill of a place, shifted a little: from -1 to 1 each.
+function placeColor(place, theme, hueShift = 0, lightShift = 0) {
   const [hue, saturation, lightness] = (placeColors[place] ?? placeColors.unknown)[theme];
-  return `hsl(${hue + shift * 5} ${saturation}% ${lightness + shift * 4}%)`;
+  return `hsl(${hue + hueShift * 9} ${saturation}% ${lightness + lightShift * 4}%)`;
 }
 
-function frameColor(frame, theme) {
-  const top = moduleOf(frame).split(".", 1)[0];
+// spread gives a number from -1 to 1 for a text, always the same.
+function spread(text) {
   let hash = 2166136261;
-  for (let i = 0; i < top.length; i++) hash = Math.imul(hash ^ top.charCodeAt(i), 16777619);
-  return placeColor(placeOf(frame), theme, ((hash >>> 8) % 201) / 100 - 1);
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
+  return ((hash >>> 8) % 201) / 100 - 1;
+}
+
+// frameColor shifts the hue by the package and the lightness by the module, so that the frames
+// of one look alike and neighbours differ.
+function frameColor(frame, theme) {
+  const module = moduleOf(frame);
+  return placeColor(placeOf(frame), theme, spread(module.split(".", 1)[0]), spread(module));
 }
 
 class Graph {
