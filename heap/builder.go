@@ -27,7 +27,9 @@ type Builder struct {
 	images  imageListings
 	rows    rowTables
 
-	batch  *batch // of events, not yet in the ledger
+	sites  *siteTable // nil unless maxima are asked for
+	sited  int        // how many samples the ledger has been told the sites of
+	batch  *batch     // of events, not yet in the ledger
 	ledger *ledger
 	send   func(*batch) *batch // passes a batch to the ledger and gives an empty one
 
@@ -62,6 +64,9 @@ func NewBuilder(h *codec.Header, o Options) (*Builder, error) {
 		byID: map[uint64]*thread{}, defs: newDefinitions(), natives: make([]Native, 1),
 		images: newImageListings(),
 		batch:  new(batch), ledger: newLedger(h, &o, w),
+	}
+	if o.Maxima {
+		b.sites = newSiteTable(h, b.like)
 	}
 	b.send = func(full *batch) *batch {
 		b.ledger.apply(full)
@@ -211,8 +216,22 @@ func (b *Builder) sampleFor(r *codec.Record) uint32 {
 	}
 	i := b.samples.intern(k)
 	n.sample = i
+	if b.sites != nil && int(i) > b.sited {
+		b.site(k)
+	}
 	return i
 }
+
+// site tells the ledger the site of a new sample.
+func (b *Builder) site(k sampleKey) {
+	b.sited++
+	t := b.threads[k.thread]
+	s := b.sites.of(b.head, &b.tree, &b.defs, k.stack, b.isMain(t))
+	b.batch.sites = append(b.batch.sites, s)
+}
+
+// isMain reports whether t is the thread that started tracking (header 9 on).
+func (b *Builder) isMain(t *thread) bool { return b.head.Version >= 9 && t.id == b.head.MainThread }
 
 // sweep has the ledger mark the blocks of threads that have allocated much since, before
 // the 32 bits of their numbers begin anew.

@@ -3,6 +3,7 @@ package heap
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -44,8 +45,8 @@ func (p *Profile) Check() error {
 	if p.Oldest != nil && len(p.Oldest) != len(p.Samples) {
 		return fmt.Errorf("%d oldest of %d samples", len(p.Oldest), len(p.Samples))
 	}
-	if p.Maxima != nil && len(p.Maxima) != len(p.Samples) {
-		return fmt.Errorf("%d maxima of %d samples", len(p.Maxima), len(p.Samples))
+	if p.Maxima != nil && (len(p.MaximumOf) != len(p.Samples) || len(p.Maxima) > 0 && int(slices.Max(p.MaximumOf)) >= len(p.Maxima)) {
+		return fmt.Errorf("%d maxima, of %d of %d samples", len(p.Maxima), len(p.MaximumOf), len(p.Samples))
 	}
 	if len(p.Series) > max(p.points, MaxSeries) {
 		return fmt.Errorf("%d points in the series", len(p.Series))

@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 		{"a piece more", func(p *heap.Profile) { p.Samples[2].Values[heap.Live].Count = 2 }, ""},
 		{"values kept of other samples", func(p *heap.Profile) { p.Kept = make([]heap.Value, 2) }, "2 values kept of 3 samples"},
 		{"oldest of other samples", func(p *heap.Profile) { p.Oldest = make([][heap.Views]uint64, 2) }, "2 oldest of 3 samples"},
-		{"maxima of other samples", func(p *heap.Profile) { p.Maxima = make([]heap.Maximum, 4) }, "4 maxima of 3 samples"},
+		{"maxima of other samples", func(p *heap.Profile) { p.Maxima = make([]heap.Maximum, 4) }, "4 maxima, of 0 of 3 samples"},
 		{"history of other samples", func(p *heap.Profile) { p.History = &heap.History{Ends: []int64{1}, First: []int{0}} }, "history: "},
 		{"too many points", func(p *heap.Profile) { p.Series = make([]heap.Point, heap.MaxSeries+1) }, "20001 points in the series"},
 	} {

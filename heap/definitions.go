@@ -121,6 +121,15 @@ func (d *definitions) code(r *codec.Record) {
 	}
 }
 
+// resolveKey gives the Frame of a key; ok tells whether it was defined.
+func (d *definitions) resolveKey(h *codec.Header, key uint64, q quirk) (f Frame, ok bool) {
+	w := d.unpack(h, key)
+	if h.Version < 12 {
+		return d.resolveFrame(w.id)
+	}
+	return d.resolveCode(h, w, q.has(quirkLines))
+}
+
 // resolveFrame gives the Frame of a frame id (headers 6 to 11); ok tells whether it was defined.
 func (d *definitions) resolveFrame(id uint64) (f Frame, ok bool) {
 	def, ok := d.frames[id]

@@ -28,8 +28,7 @@ func (b *Builder) Profile(status codec.Status) (*Profile, error) {
 		b.finishSamples(p)
 	}
 	for _, t := range b.threads {
-		main := b.head.Version >= 9 && t.id == b.head.MainThread
-		p.Threads = append(p.Threads, Thread{ID: t.id, Name: t.name, Main: main})
+		p.Threads = append(p.Threads, Thread{ID: t.id, Name: t.name, Main: b.isMain(t)})
 	}
 	p.Natives = b.natives
 	p.Images = b.images.listings()

@@ -38,33 +38,29 @@ func checkHistory(t *testing.T, tr trace) bool {
 		t.Errorf("got slices %v, want at most %d, the last until %d\n%s", ends, tr.options.Slices, end, m)
 		return false
 	}
-	want := m.overTime(ends, end)
-	got := observeTime(p)
+	gotHistory, gotMaxima := observeTime(p)
+	return equalMaps(t, "history", m, gotHistory, m.history(ends)) && equalMaps(t, "maxima", m, gotMaxima, m.maxima(end))
+}
+
+// equalMaps compares what is kept of places or stacks.
+func equalMaps[K comparable](t *testing.T, what string, m *model, got, want map[K]string) bool {
+	t.Helper()
 	for k, v := range got {
-		if w, ok := want[k]; v != w && (ok || v != noTime(len(ends))) {
-			t.Errorf("%+v:\n   got %s\n  want %s\n%s", k, v, w, m)
+		if w, ok := want[k]; v != w {
+			t.Errorf("%s of %+v:\n   got %s\n  want %s (%t)\n%s", what, k, v, w, ok, m)
 			return false
 		}
-		delete(want, k)
 	}
-	for k, w := range want {
-		if w != noTime(len(ends)) {
-			t.Errorf("%+v: got nothing, want %s\n%s", k, w, m)
-			return false
-		}
+	if len(got) != len(want) {
+		t.Errorf("%s: got %v, want %v\n%s", what, got, want, m)
+		return false
 	}
 	return true
 }
 
-// timeText is a sample's history and maximum as text.
-func timeText(history []heap.Value, m heap.Maximum) string {
-	return fmt.Sprintf("%v max %v lived %d ms", history, m.Value, m.Lifetime)
-}
-
-func noTime(slices int) string { return timeText(make([]heap.Value, slices), heap.Maximum{}) }
-
-func observeTime(p *heap.Profile) map[place]string {
-	out := map[place]string{}
+// observeTime gives the history by place, and the maxima by stack; what never held anything is left out.
+func observeTime(p *heap.Profile) (history map[place]string, maxima map[string]string) {
+	history, maxima = map[place]string{}, map[string]string{}
 	for i := range p.Samples {
 		s := &p.Samples[i]
 		var stack []string
@@ -75,9 +71,15 @@ func observeTime(p *heap.Profile) map[place]string {
 			stack: fmt.Sprintf("%q", stack), native: uint64(s.Native),
 			thread: p.Threads[s.Thread].ID, allocator: s.Allocator,
 		}
-		out[k] = timeText(p.History.Append(nil, i), p.Maxima[i])
+		h := p.History.Append(nil, i)
+		if slices.ContainsFunc(h, func(v heap.Value) bool { return v != (heap.Value{}) }) {
+			history[k] = fmt.Sprint(h)
+		}
+		if m := p.Maxima[p.MaximumOf[i]]; m != (heap.Maximum{}) {
+			maxima[k.stack] = fmt.Sprint(m)
+		}
 	}
-	return out
+	return history, maxima
 }
 
 // endTime is that of the last memory record, or of the end of the capture.
@@ -97,25 +99,36 @@ func (m *model) endTime(bounds *heap.Window) int64 {
 	return end
 }
 
-// overTime replays everything up to each moment, by place.
-func (m *model) overTime(ends []int64, end int64) map[place]string {
-	history, most, lived := map[place][]heap.Value{}, map[place]heap.Value{}, map[place]uint64{}
+// history replays everything up to the end of each slice, by place.
+func (m *model) history(ends []int64) map[place]string {
+	values := map[place][]heap.Value{}
 	for slice, at := range ends {
 		for k, v := range m.snapshot(m.moment(at, slice == len(ends)-1)) {
-			if history[k] == nil {
-				history[k] = make([]heap.Value, len(ends))
+			if values[k] == nil {
+				values[k] = make([]heap.Value, len(ends))
 			}
-			history[k][slice] = v
+			values[k][slice] = v
 		}
 	}
+	out := map[place]string{}
+	for k, v := range values {
+		out[k] = fmt.Sprint(v)
+	}
+	return out
+}
+
+// maxima replays everything up to each moment, by stack.
+func (m *model) maxima(end int64) map[string]string {
+	most := map[string]heap.Maximum{}
 	clock := m.header.StartTime
 	if m.begin > 0 {
 		clock = m.items[m.begin-1].time
 	}
 	for i := m.begin; i <= m.end; i++ {
-		for k, v := range m.snapshot(i) {
+		for k, v := range byStack(m.snapshot(i)) {
 			if b := most[k]; v.Bytes > b.Bytes || v.Bytes == b.Bytes && v.Count > b.Count {
-				most[k] = v
+				b.Value = v
+				most[k] = b
 			}
 		}
 		now := end
@@ -125,18 +138,25 @@ func (m *model) overTime(ends []int64, end int64) map[place]string {
 			}
 			now = m.items[i].time
 		}
-		for k, n := range m.own(i) {
-			lived[k] += n * uint64(now-clock)
+		for k, v := range byStack(m.own(i)) {
+			b := most[k]
+			b.Lifetime += v.Count * uint64(now-clock)
+			most[k] = b
 		}
 		clock = now
 	}
-	out := map[place]string{}
-	for _, x := range m.items {
-		h := history[x.place]
-		if h == nil {
-			h = make([]heap.Value, len(ends))
-		}
-		out[x.place] = timeText(h, heap.Maximum{Value: most[x.place], Lifetime: lived[x.place]})
+	out := map[string]string{}
+	for k, v := range most {
+		out[k] = fmt.Sprint(v)
+	}
+	return out
+}
+
+// byStack sums what differs in thread, allocator or native stack.
+func byStack(values map[place]heap.Value) map[string]heap.Value {
+	out := map[string]heap.Value{}
+	for k, v := range values {
+		out[k.stack] = heap.Value{Count: out[k.stack].Count + v.Count, Bytes: out[k.stack].Bytes + v.Bytes}
 	}
 	return out
 }
@@ -150,17 +170,17 @@ func (m *model) moment(at int64, last bool) int {
 }
 
 // own counts what was made in the window and is alive before items[upTo].
-func (m *model) own(upTo int) map[place]uint64 {
-	out := map[place]uint64{}
+func (m *model) own(upTo int) map[place]heap.Value {
+	out := map[place]heap.Value{}
 	s := m.replay(upTo)
 	for _, i := range s.blocks {
 		if i >= m.begin {
-			out[m.items[i].place]++
+			addValue(out, m.items[i].place, 0)
 		}
 	}
 	for _, p := range s.pieces {
 		if p.by >= m.begin {
-			out[m.items[p.by].place]++
+			addValue(out, m.items[p.by].place, 0)
 		}
 	}
 	return out
@@ -232,4 +252,52 @@ func growing(t *testing.T, length, gap int64, slices int, known bool) *heap.Prof
 		t.Fatal(err)
 	}
 	return p
+}
+
+// What stacks show is what maxima are kept by: not the thread, the allocator or the instruction, nor
+// the outer frames of the main thread that are hidden.
+func TestMaximaOfStacks(t *testing.T) {
+	h := &codec.Header{Version: 13, Word: 8, PythonVersion: 0x030c0100, MainThread: 1, SkippedFrames: 1}
+	b, err := heap.NewBuilder(h, heap.Options{Maxima: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Add(&codec.Record{Kind: codec.KindCode, Code: 1, Function: []byte("outer"), File: []byte("a.py")})
+	b.Add(&codec.Record{Kind: codec.KindCode, Code: 2, Function: []byte("f"), File: []byte("a.py")})
+	push := func(thread, code uint64, instruction int64) {
+		b.Add(&codec.Record{Kind: codec.KindFramePush, Thread: thread, Frame: code, Instruction: instruction, Entry: true})
+	}
+	add := func(thread, address, size uint64, a codec.Allocator) {
+		b.Add(&codec.Record{Kind: codec.KindAllocation, Thread: thread, Address: address, Size: size, Allocator: a})
+	}
+	add(1, 8, 1, codec.Malloc) // no stack
+	push(1, 1, 0)
+	add(1, 16, 2, codec.Malloc) // none that is shown
+	push(1, 2, 0)
+	add(1, 24, 100, codec.Malloc)
+	b.Add(&codec.Record{Kind: codec.KindFramePop, Thread: 1, Count: 1})
+	push(1, 2, 2)
+	add(1, 1<<20, 4096, codec.Mmap)
+	push(2, 2, 0)
+	add(2, 1<<20, 4096, codec.Munmap)
+	add(2, 32, 50, codec.Calloc)
+	push(2, 1, 0)
+	add(2, 40, 7, codec.Calloc)
+
+	p, err := b.Profile(codec.Status{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i := range p.Samples {
+		stack := ""
+		for _, f := range p.AppendStack(nil, &p.Samples[i]) {
+			stack += p.Frames[f].Function + " "
+		}
+		got = append(got, fmt.Sprintf("%s%v", stack, p.Maxima[p.MaximumOf[i]].Value))
+	}
+	want := []string{"{2 3}", "{2 3}", "f {2 4196}", "f {2 4196}", "f {2 4196}", "outer f {1 7}"}
+	if !slices.Equal(got, want) || len(p.Maxima) != 3 {
+		t.Errorf("got %d maxima, %q, want 3, %q", len(p.Maxima), got, want)
+	}
 }

@@ -33,6 +33,7 @@ const batchSize = 16384
 type batch struct {
 	n      int
 	counts []uint32 // allocations of each thread, for opSweep
+	sites  []uint32 // of the samples that are new in this batch, for maxima
 	events [batchSize]event
 }
 
@@ -101,6 +102,10 @@ const ahead = 64
 
 // apply carries out events.
 func (l *ledger) apply(b *batch) {
+	if len(b.sites) > 0 {
+		l.follower.maxima.meet(b.sites)
+		b.sites = b.sites[:0]
+	}
 	for events := b.events[:b.n]; len(events) > 0; {
 		n := min(ahead, len(events))
 		l.fetched |= l.live.prefetch(events[:n])

@@ -153,11 +153,14 @@ type Profile struct {
 	Sizes        []SizeCount
 	SizesRounded uint64
 
-	// History is what was alive over time, if Options.Slices asks for it. Maxima is beside Samples, if
-	// Options.Maxima asks for it. Both are nil otherwise, and in aggregated captures, which do not tell.
-	// In windows, Samples then holds also those that are of no view.
-	History *History
-	Maxima  []Maximum
+	// History is what was alive over time, if Options.Slices asks for it. Maxima are what each stack
+	// held at most, if Options.Maxima asks for them: MaximumOf, beside Samples, tells which is that of
+	// a sample. Samples whose stacks show the same, frame by frame, share one. All are nil otherwise,
+	// and in aggregated captures, which do not tell. In windows, Samples then holds also
+	// those that are of no view.
+	History   *History
+	Maxima    []Maximum
+	MaximumOf []uint32
 
 	// Oldest is beside Samples, if Options.Oldest asks for it: the number, from 1, of the event that
 	// made the oldest allocation that a view counts. 0 is none, or not known: Temporary is
