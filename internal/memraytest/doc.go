@@ -3,7 +3,7 @@
 // release says about its captures with what memvault reads in them.
 //
 // python/ has the programs that are recorded, and the one that asks Memray. By default one release for each header
-// version is tested; MEMVAULT_MATRIX=all tests every release of the table under
+// version is tested, about three minutes; MEMVAULT_MATRIX=all tests every release of the table under
 // every CPython that it has wheels for (about half an hour: -timeout 1h). The virtual environments are kept
 // in the user's cache folder, or in $MEMVAULT_VENVS. With -short, and where
 // nothing can be installed, the test is skipped.

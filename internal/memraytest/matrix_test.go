@@ -14,26 +14,27 @@ type release struct {
 	header  int // the version in its captures' headers
 	// It has wheels for CPython 3.oldest to 3.newest.
 	oldest, newest int
-	// usual is the minor version of the CPython to test it with. 0 is for releases
-	// that are tested only if all are.
-	usual int
+	// usual has the minor versions of the CPythons to test it with. Releases that are tested
+	// only if all are have none. From header 12 on they bring each format of line tables.
+	usual []int
 }
 
 var releases = []release{
-	{version: "1.0.3", header: 6, oldest: 7, newest: 10, usual: 7},
-	{version: "1.1.0", header: 7, oldest: 7, newest: 10, usual: 8},
+	{version: "1.0.3", header: 6, oldest: 7, newest: 10, usual: []int{7}},
+	{version: "1.1.0", header: 7, oldest: 7, newest: 10, usual: []int{8}},
 	{version: "1.2.0", header: 8, oldest: 7, newest: 10},
-	{version: "1.3.1", header: 8, oldest: 7, newest: 11, usual: 9},
+	{version: "1.3.1", header: 8, oldest: 7, newest: 11, usual: []int{9}},
 	{version: "1.4.1", header: 9, oldest: 7, newest: 11},
-	{version: "1.6.0", header: 9, oldest: 7, newest: 11, usual: 10},
+	{version: "1.6.0", header: 9, oldest: 7, newest: 11, usual: []int{10}},
 	{version: "1.7.0", header: 10, oldest: 7, newest: 11},
-	{version: "1.10.0", header: 10, oldest: 7, newest: 12, usual: 11},
+	{version: "1.10.0", header: 10, oldest: 7, newest: 12, usual: []int{11}},
 	{version: "1.11.0", header: 11, oldest: 7, newest: 12},
 	{version: "1.14.0", header: 11, oldest: 7, newest: 13},
-	{version: "1.18.0", header: 11, oldest: 7, newest: 14, usual: 13},
-	{version: "1.19.1", header: 12, oldest: 7, newest: 14},
-	{version: "1.19.3", header: 12, oldest: 7, newest: 14, usual: 12},
-	{version: "1.20.0", header: 13, oldest: 9, newest: 15, usual: 13},
+	{version: "1.17.2", header: 11, oldest: 7, newest: 13},
+	{version: "1.18.0", header: 11, oldest: 8, newest: 14, usual: []int{13}},
+	{version: "1.19.1", header: 12, oldest: 8, newest: 14},
+	{version: "1.19.3", header: 12, oldest: 8, newest: 14, usual: []int{8, 12}},
+	{version: "1.20.0", header: 13, oldest: 9, newest: 15, usual: []int{9, 10, 13}},
 }
 
 // pair is a release under a CPython.
@@ -44,7 +45,7 @@ type pair struct {
 
 func (p pair) String() string { return fmt.Sprintf("memray-%s-py3.%d", p.version, p.python.Minor) }
 
-// pythons selects the interpreters to test r with: all that it supports, or the usual one,
+// pythons selects the interpreters to test r with: all that it supports, or the usual ones,
 // or else the newest.
 func (r release) pythons(found []cpython.Interpreter, all bool) (selected []cpython.Interpreter) {
 	byMinor := map[int]cpython.Interpreter{}
@@ -59,10 +60,12 @@ func (r release) pythons(found []cpython.Interpreter, all bool) (selected []cpyt
 	if all || len(selected) == 0 {
 		return selected
 	}
-	if i := slices.IndexFunc(selected, func(p cpython.Interpreter) bool { return p.Minor == r.usual }); i >= 0 {
-		return selected[i : i+1]
+	newest := selected[len(selected)-1:]
+	usual := slices.DeleteFunc(slices.Clone(selected), func(p cpython.Interpreter) bool { return !slices.Contains(r.usual, p.Minor) })
+	if len(usual) == 0 {
+		return newest
 	}
-	return selected[len(selected)-1:]
+	return usual
 }
 
 func TestPythons(t *testing.T) {
@@ -72,14 +75,15 @@ func TestPythons(t *testing.T) {
 		}
 		return found
 	}
-	r := release{oldest: 7, newest: 11, usual: 9}
+	r := release{oldest: 7, newest: 11, usual: []int{8, 9}}
 	tests := []struct {
 		name        string
 		found, want []cpython.Interpreter
 		all         bool
 	}{
-		{name: "the usual one", found: at(8, 9, 10, 12), want: at(9)},
-		{name: "else the newest", found: at(6, 8, 10, 12), want: at(10)},
+		{name: "the usual ones", found: at(7, 8, 9, 10, 12), want: at(8, 9)},
+		{name: "one of them", found: at(7, 9, 10), want: at(9)},
+		{name: "else the newest", found: at(6, 7, 10, 12), want: at(10)},
 		{name: "all", found: at(6, 8, 8, 10, 12), want: at(8, 10), all: true},
 		{name: "none", found: at(6, 12), want: nil},
 	}
