@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // An app is one run of the command line: where it reads and writes, and the flags
@@ -19,6 +20,8 @@ type app struct {
 
 	// writing is held while an output file is unfinished on the disk.
 	writing sync.Mutex
+	// serving tells that the work is to serve until it is interrupted.
+	serving atomic.Bool
 }
 
 // tell prints err, if there is one, and its hint, unless it has been told or is told

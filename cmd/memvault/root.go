@@ -63,6 +63,7 @@ func newRoot(a *app) *cobra.Command {
 		newInspect(a),
 		newReport(a),
 		newVersion(a),
+		newView(a),
 		newCompletion(),
 	)
 	return root

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"capture": capture,
 			"cut":     cut,
 			"files":   files,
+			"get":     get,
 			"profile": showProfile,
 			"tty":     tty,
 		},

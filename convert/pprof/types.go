@@ -24,6 +24,16 @@ var columns = [...]column{
 	{heap.Peak, "peak_objects", "peak_space"},
 }
 
+// SpaceType names the sample type that holds the bytes of a view, for example "peak_space".
+func SpaceType(v heap.View) string {
+	for _, c := range columns {
+		if c.view == v {
+			return c.space
+		}
+	}
+	return ""
+}
+
 // columns gives those that o selects and a capture knows.
 func (o *Options) columns(aggregated bool) ([]column, error) {
 	views := o.Views
