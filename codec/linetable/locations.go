@@ -8,26 +8,23 @@ const (
 	kindOneLine = 10 // 10 to 12: 0 to 2 lines on, column and end column as bytes
 )
 
-// locations reads the co_linetable of 3.11 and later. Its entries begin with a byte
+// location reads an entry of the co_linetable of 3.11 and later. Entries begin with a byte
 // 1kkkklll: the kind, and one less than the length in code units; the other bytes of an entry have
 // a high bit of 0. An entry of no line counts as part of the line before it, as in Memray.
-// It gives 0 when offset, in bytes, lies in no whole entry.
-func locations(table []byte, first int32, offset int64) int64 {
-	line, end := int64(first), int64(0)
-	for len(table) > 0 && table[0]&0x80 != 0 {
-		kind, length := table[0]>>3&15, int64(table[0]&7)+1
-		delta, rest, ok := lineDelta(kind, table[1:])
-		if !ok {
-			return 0
-		}
-		line += delta
-		end += length
-		if offset/2 < end {
-			return line
-		}
-		table = rest
+// It reports false where no whole entry stands.
+func (c *cursor) location() bool {
+	if len(c.rest) == 0 || c.rest[0]&0x80 == 0 {
+		return false
 	}
-	return 0
+	kind, length := c.rest[0]>>3&15, int64(c.rest[0]&7)+1
+	delta, rest, ok := lineDelta(kind, c.rest[1:])
+	if !ok {
+		return false
+	}
+	c.line += delta
+	c.end += length
+	c.rest = rest
+	return true
 }
 
 // lineDelta reads the body of an entry: how many lines it is on from the one before, and
