@@ -12,9 +12,10 @@ import (
 // definitions is what frame keys stand for. They are resolved at the end: captures up to
 // 1.5.0 may push a frame before they define it.
 type definitions struct {
-	frames  map[uint64]frameDef // by frame id: headers 6 to 11, and aggregated captures
-	codes   map[uint64]codeDef  // by code object id: headers 12 and 13
-	wide    map[wideKey]uint64  // keys that do not fit into 64 bits; no release writes such
+	frames  map[uint64]frameDef         // by frame id: headers 6 to 11, and aggregated captures
+	codes   map[uint64]codeDef          // by code object id: headers 12 and 13
+	tables  map[uint64]*linetable.Table // of long tables
+	wide    map[wideKey]uint64          // keys that do not fit into 64 bits; no release writes such
 	widest  []wideKey
 	strings map[string]string // so that equal names are stored once
 }
@@ -41,7 +42,7 @@ type wideKey struct {
 
 func newDefinitions() definitions {
 	return definitions{
-		frames: map[uint64]frameDef{}, codes: map[uint64]codeDef{},
+		frames: map[uint64]frameDef{}, codes: map[uint64]codeDef{}, tables: map[uint64]*linetable.Table{},
 		wide: map[wideKey]uint64{}, strings: map[string]string{},
 	}
 }
@@ -143,12 +144,28 @@ func (d *definitions) resolveCode(h *codec.Header, w wideKey, like bool) (f Fram
 	if !ok {
 		return f, false
 	}
-	line := linetable.Line
-	if like {
-		line = linetable.LikeMemray
-	}
-	f.Line = line(h.PythonVersion, def.table, def.first, w.instruction)
+	f.Line = d.line(h, w, def, like)
 	return f, true
+}
+
+// longTable is the length of line tables, in bytes, from which on it pays to remember where
+// their entries are. The module of a large program would else take quadratic time.
+const longTable = 1 << 12
+
+func (d *definitions) line(h *codec.Header, w wideKey, def codeDef, like bool) int32 {
+	switch {
+	case len(def.table) >= longTable:
+		t := d.tables[w.id]
+		if t == nil {
+			made := linetable.NewTable(h.PythonVersion, def.table, def.first, like)
+			t = &made
+			d.tables[w.id] = t
+		}
+		return t.Line(w.instruction)
+	case like:
+		return linetable.LikeMemray(h.PythonVersion, def.table, def.first, w.instruction)
+	}
+	return linetable.Line(h.PythonVersion, def.table, def.first, w.instruction)
 }
 
 // index gives i as an index below n, or 0 and false.

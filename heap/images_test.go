@@ -60,11 +60,12 @@ func TestListings(t *testing.T) {
 		{"nothing, then something", [][]string{{}, {a}}, " | a@1000", []uint32{1, 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			text := "NATIVE_TRACE_INDEX ip=0x1010 index=0\n"
+			var text strings.Builder
+			text.WriteString("NATIVE_TRACE_INDEX ip=0x1010 index=0\n")
 			for i, l := range tt.listings {
-				text += generation(l...) + fmt.Sprintf("CONTEXT_SWITCH tid=%d\n", i+1) + alloc
+				fmt.Fprintf(&text, "%sCONTEXT_SWITCH tid=%d\n%s", generation(l...), i+1, alloc)
 			}
-			p := readText(t, text, heap.Options{Native: true})
+			p := readText(t, text.String(), heap.Options{Native: true})
 			if got := imageNames(p.Images); got != tt.want {
 				t.Errorf("got listings %q, want %q", got, tt.want)
 			}
@@ -134,12 +135,13 @@ SEGMENT_HEADER filename="b\xff" num_segments=0 addr=0x9000
 // Rows of aggregated captures name the generation that their addresses belong to.
 func TestRowGenerations(t *testing.T) {
 	const row = "AGGREGATED_ALLOCATION tid=%d allocator=malloc native_frame_id=1 python_frame_id=0 native_segment_generation=%d n_allocations_in_high_water_mark=1 n_allocations_leaked=0 bytes_in_high_water_mark=8 bytes_leaked=0\n"
-	text := "HEADER version=12 native_traces=true file_format=AGGREGATED_ALLOCATIONS\nNATIVE_TRACE_INDEX ip=0x1010 index=0\n" +
-		generation("a@1000") + generation("a@1000", "b@2000") + generation("a@1000", "c@2000")
+	var text strings.Builder
+	text.WriteString("HEADER version=12 native_traces=true file_format=AGGREGATED_ALLOCATIONS\nNATIVE_TRACE_INDEX ip=0x1010 index=0\n" +
+		generation("a@1000") + generation("a@1000", "b@2000") + generation("a@1000", "c@2000"))
 	for thread, generation := range []int{1, 2, 3, 2, 0, 4} {
-		text += fmt.Sprintf(row, thread+1, generation)
+		fmt.Fprintf(&text, row, thread+1, generation)
 	}
-	p := readText(t, text, heap.Options{})
+	p := readText(t, text.String(), heap.Options{})
 	var of []uint32
 	for _, s := range p.Samples {
 		of = append(of, s.Images)
