@@ -11,12 +11,14 @@ import (
 	"github.com/memvault/memvault/heap"
 )
 
-const convertLong = `convert turns captures into files that other tools show: pprof profiles for go tool
-pprof, Pyroscope, Parca and others.
+const convertLong = `convert turns captures into files that other tools show:
 
-The output is written beside the input, less .zst, .gz, .lz4 and .bin and with .pb.gz:
-forks.bin.1923 gives forks.1923.pb.gz. Input - goes to standard output. An output that
-is there already is kept, unless --force is given.
+    pprof       .pb.gz  profiles for go tool pprof, Pyroscope, Parca and others
+    flamegraph  .html   one page for any browser, which works offline
+
+The output is written beside the input, less .zst, .gz, .lz4 and .bin and with the ending
+above: forks.bin.1923 gives forks.1923.pb.gz. Input - goes to standard output. An output
+that is there already is kept, unless --force is given.
 
 One pass over the capture gives all views:
 
@@ -40,6 +42,7 @@ that is not complete counts as damaged.`
 
 const convertExample = `  memvault convert --to pprof scheduler_memory.bin
   go tool pprof -http=: scheduler_memory.pb.gz
+  memvault convert --to flamegraph scheduler_memory.bin
 
   memvault convert --to pprof --views peak --from -10m -o last.pb.gz scheduler_memory.bin
   memvault convert --to pprof --merge -o forks.pb.gz forks.bin forks.bin.*
@@ -63,7 +66,7 @@ func newConvert(a *app) *cobra.Command {
 	var o convertOptions
 	cmd := &cobra.Command{
 		Use:     "convert FILE...",
-		Short:   "Convert captures to pprof profiles",
+		Short:   "Convert captures to files that other tools show",
 		Long:    convertLong,
 		Example: convertExample,
 		Args:    atLeastOne,

@@ -48,22 +48,25 @@ func findTarget(name string) (*target, error) {
 	return nil, usagef("--to %q: want %s", name, wordList(targetNames()))
 }
 
-// single converts one profile, by write.
+// single converts one profile, by write, if check finds nothing wrong with it.
 type single struct {
 	profile *heap.Profile
+	check   func(*heap.Profile) error
 	write   func(io.Writer, *heap.Profile) error
 }
 
 func (c *single) Add(p *heap.Profile) error {
 	c.profile = p
-	return nil
+	return c.check(p)
 }
 
 func (c *single) Write(w io.Writer) error { return c.write(w, c.profile) }
 
 func openFlamegraph(o *convertOptions) converter {
 	options := flamegraph.Options{Views: o.viewList}
-	return &single{write: func(w io.Writer, p *heap.Profile) error { return flamegraph.Write(w, p, options) }}
+	return &single{check: options.Check, write: func(w io.Writer, p *heap.Profile) error {
+		return flamegraph.Write(w, p, options)
+	}}
 }
 
 // pprofConverter merges only when told, for merged samples are labelled with a pid.

@@ -339,6 +339,8 @@ func TestViews(t *testing.T) {
 		{"aggregated", true, nil, "peak leaks"},
 		{"chosen", false, []heap.View{heap.Live, heap.Total}, "leaks total"},
 		{"chosen of aggregated", true, []heap.View{heap.Total, heap.Peak}, "peak"},
+		{"chosen twice", false, []heap.View{heap.Peak, heap.Live, heap.Peak}, "peak leaks"},
+		{"none", false, []heap.View{}, "no view left: none is selected"},
 		{"unknown", true, []heap.View{heap.Total}, "no view left: an aggregated capture knows only leaks and peak"},
 	}
 	for _, tt := range tests {

@@ -40,6 +40,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/memvault/memvault/heap"
 )
@@ -58,18 +59,28 @@ type Options struct {
 // Write writes the page of p to w. It fails if the options leave no view. The same Profile
 // gives the same bytes.
 func Write(w io.Writer, p *heap.Profile, o Options) error {
-	views := o.views(p.Aggregated)
-	if len(views) == 0 {
-		return errors.New("no view left: an aggregated capture knows only leaks and peak")
+	if err := o.Check(p); err != nil {
+		return err
 	}
 	buf := bufio.NewWriter(w)
 	if err := writePage(buf, describe(p)); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
-	if err := writeData(buf, collect(p, views, o.SplitThreads)); err != nil {
+	if err := writeData(buf, collect(p, o.views(p.Aggregated), o.SplitThreads)); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	return buf.Flush()
+}
+
+// Check tells why no page of p can be written, or nil.
+func (o *Options) Check(p *heap.Profile) error {
+	if len(o.views(p.Aggregated)) > 0 {
+		return nil
+	}
+	if p.Aggregated {
+		return errors.New("no view left: an aggregated capture knows only leaks and peak")
+	}
+	return errors.New("no view left: none is selected")
 }
 
 // views gives those to write, in the order in which the page offers them.
@@ -80,7 +91,8 @@ func (o *Options) views(aggregated bool) []heap.View {
 	}
 	var out []heap.View
 	for _, v := range chosen {
-		if !aggregated || v == heap.Live || v == heap.Peak {
+		known := !aggregated || v == heap.Live || v == heap.Peak
+		if known && !slices.Contains(out, v) {
 			out = append(out, v)
 		}
 	}
