@@ -17,12 +17,18 @@ import (
 
 // The one pass gives the numbers that replaying gives, record by record and from the bytes of a capture.
 func TestModel(t *testing.T) {
-	for seed := range uint64(3000) {
-		r := rand.New(rand.NewPCG(seed, 3))
-		steps := r.IntN(80)
-		if !checkTrace(t, makeTrace(r.IntN, steps, 1+r.IntN(8))) {
-			t.Fatalf("seed %d", seed)
-		}
+	const seeds, parts = 3000, 4
+	for part := range uint64(parts) {
+		t.Run(fmt.Sprint(part), func(t *testing.T) {
+			t.Parallel()
+			for seed := part; seed < seeds; seed += parts {
+				r := rand.New(rand.NewPCG(seed, 3))
+				steps := r.IntN(80)
+				if !checkTrace(t, makeTrace(r.IntN, steps, 1+r.IntN(8))) {
+					t.Fatalf("seed %d", seed)
+				}
+			}
+		})
 	}
 }
 
