@@ -60,6 +60,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newConvert(a),
 		newDump(a),
+		newExplain(a),
 		newInspect(a),
 		newReport(a),
 		newVersion(a),

@@ -1,0 +1,3 @@
+"""Costs nothing."""
+
+NAME = "light"
