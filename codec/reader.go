@@ -169,7 +169,6 @@ func (d *Reader) prepare() bool {
 	if d.ensure(slack) {
 		return true
 	}
-	clear(d.buf[d.end : d.end+slack]) // so that a cut record reads as zeros, not as what was there before
 	if d.pos < d.end {
 		return true
 	}

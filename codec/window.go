@@ -25,6 +25,7 @@ type chunk struct {
 // window is a sliding view of the raw stream.
 //
 //	0 <= pos, end <= len(buf)-slack, and buf[pos:end] is what has been received and not yet decoded
+//	buf[end:end+slack] is zero, so that a cut record reads as zeros, not as what was there before
 //
 // pos may run past end by at most slack bytes while the last record is looked at.
 type window struct {
@@ -75,6 +76,7 @@ func fill(r io.Reader, full, free chan *chunk, stop chan struct{}) {
 			}
 		}
 		c.n, c.err = readFull(r, c.buf[headroom:headroom+chunkSize])
+		clear(c.buf[headroom+c.n:][:slack])
 		select {
 		case full <- c:
 		case <-stop:

@@ -133,3 +133,30 @@ func TestLongStrings(t *testing.T) {
 		}
 	}
 }
+
+// TestZeroAtEnd ends a capture of so many chunks in a record that ends in a zero, and so does not
+// count: what an earlier chunk left in the same buffer is not to be taken for what follows.
+func TestZeroAtEnd(t *testing.T) {
+	h := codec.Header{Version: 13, StartTime: 1.7e12}
+	for chunks := range 7 {
+		w := codectest.NewWriter(h)
+		for range chunks*chunk/8000 + 1 {
+			w.Record(&codec.Record{Kind: codec.KindThreadName, Thread: 1, Name: bytes.Repeat([]byte("x"), 8000)})
+		}
+		w.Record(&codec.Record{Kind: codec.KindMapStart})
+		before, err := w.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := int64(len(before))
+		w.Record(&codec.Record{Kind: codec.KindThreadName, Thread: 1, Name: bytes.Repeat([]byte("x"), 500)})
+		data, err := w.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := read(bytes.NewReader(data)).status
+		if got.Bytes != size || got.Stopped != codec.KindThreadName {
+			t.Errorf("%d chunks: got %d bytes, stopped in %s; want %d, %s", chunks, got.Bytes, got.Stopped, size, codec.KindThreadName)
+		}
+	}
+}
