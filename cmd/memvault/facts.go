@@ -8,10 +8,11 @@ import (
 )
 
 // facts is what `memvault inspect` says of one capture, in the keys of its JSON. Keys
-// are added, never renamed. Sizes are in bytes, times in RFC 3339.
+// are added, never renamed. Sizes are in bytes, times in RFC 3339, or null where no year of
+// four digits fits.
 type facts struct {
 	File string `json:"file"`
-	// Error is why nothing more is known; nothing but File is set then.
+	// Error is why nothing more is known; nothing but File and Size is set then.
 	Error string `json:"error,omitempty"`
 	// State is that of codec.State in words. Proved tells that the bytes leave no doubt of it.
 	State  string `json:"state,omitempty"`
@@ -28,16 +29,16 @@ type facts struct {
 
 // headerFacts is what stands in the header.
 type headerFacts struct {
-	HeaderVersion int       `json:"header_version"`
-	Memray        string    `json:"memray"`
-	Python        string    `json:"python,omitempty"`
-	Format        string    `json:"format"`
-	CommandLine   string    `json:"command_line"`
-	PID           int32     `json:"pid"`
-	Start         time.Time `json:"start"`
-	Word          int       `json:"word"`
-	Native        bool      `json:"native"`
-	Allocator     string    `json:"python_allocator"`
+	HeaderVersion int    `json:"header_version"`
+	Memray        string `json:"memray"`
+	Python        string `json:"python,omitempty"`
+	Format        string `json:"format"`
+	CommandLine   string `json:"command_line"`
+	PID           int32  `json:"pid"`
+	Start         moment `json:"start"`
+	Word          int    `json:"word"`
+	Native        bool   `json:"native"`
+	Allocator     string `json:"python_allocator"`
 	// TracesPython is nil before header 11, which does not say.
 	TracesPython *bool `json:"traces_python_allocators,omitempty"`
 }
@@ -47,23 +48,35 @@ type fullFacts struct {
 	Records       uint64            `json:"records"`
 	RecordsByKind map[string]uint64 `json:"records_by_kind"`
 	// Allocations counts allocations and deallocations; nil in aggregated captures, which do not tell.
-	Allocations *uint64    `json:"allocations,omitempty"`
-	PeakBytes   uint64     `json:"peak_bytes"`
-	PeakTime    *time.Time `json:"peak_time,omitempty"`
-	LiveBytes   uint64     `json:"live_bytes"`
-	LiveBlocks  uint64     `json:"live_blocks"`
-	End         time.Time  `json:"end"`
-	Seconds     float64    `json:"seconds"`
-	Threads     int        `json:"threads"`
-	Stacks      int        `json:"stacks"`
-	ValidBytes  int64      `json:"valid_bytes"`
-	WastedBytes int64      `json:"wasted_bytes"`
+	Allocations *uint64 `json:"allocations,omitempty"`
+	PeakBytes   uint64  `json:"peak_bytes"`
+	PeakTime    *moment `json:"peak_time,omitempty"`
+	LiveBytes   uint64  `json:"live_bytes"`
+	LiveBlocks  uint64  `json:"live_blocks"`
+	End         moment  `json:"end"`
+	Seconds     float64 `json:"seconds"`
+	Threads     int     `json:"threads"`
+	Stacks      int     `json:"stacks"`
+	ValidBytes  int64   `json:"valid_bytes"`
+	WastedBytes int64   `json:"wasted_bytes"`
+}
+
+// moment is a time of a capture. Captures hold any number there, RFC 3339 four digits of
+// a year: in JSON other years are null.
+type moment struct{ time.Time }
+
+// MarshalJSON implements json.Marshaler.
+func (m moment) MarshalJSON() ([]byte, error) {
+	if y := m.Year(); y < 0 || y > 9999 {
+		return []byte("null"), nil
+	}
+	return m.Time.MarshalJSON()
 }
 
 func factsOfHeader(h *codec.Header) *headerFacts {
 	f := &headerFacts{
 		HeaderVersion: h.Version, Memray: h.Releases(), Python: h.Python(),
-		Format: h.Format.String(), CommandLine: h.CommandLine, PID: h.PID, Start: h.Start(),
+		Format: h.Format.String(), CommandLine: h.CommandLine, PID: h.PID, Start: moment{h.Start()},
 		Word: h.Word, Native: h.NativeTraces, Allocator: h.AllocatorName(),
 	}
 	if h.Version >= 11 {
@@ -92,10 +105,9 @@ func factsOfProfile(p *heap.Profile) *fullFacts {
 		f.Allocations = &p.Events
 	}
 	if p.PeakTime != 0 {
-		at := time.UnixMilli(p.PeakTime).UTC()
-		f.PeakTime = &at
+		f.PeakTime = &moment{time.UnixMilli(p.PeakTime).UTC()}
 	}
-	f.End = endOf(p)
+	f.End = moment{endOf(p)}
 	f.Seconds = f.End.Sub(p.Header.Start()).Seconds()
 	return f
 }

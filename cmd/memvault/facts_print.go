@@ -54,7 +54,7 @@ func (f *headerFacts) print(line func(key, format string, args ...any)) {
 	line("format", "%s", f.Format)
 	line("command line", "%s", f.CommandLine)
 	line("pid", "%d", f.PID)
-	line("start", "%s", timeText(f.Start))
+	line("start", "%s", timeText(f.Start.Time))
 	line("word", "%d bytes", f.Word)
 	line("native traces", "%s", yesNo(f.Native))
 	line("allocator", "%s", f.allocatorText())
@@ -71,7 +71,7 @@ func (f *headerFacts) allocatorText() string {
 }
 
 func (f *fullFacts) print(line func(key, format string, args ...any)) {
-	line("end", "%s, after %s", timeText(f.End), time.Duration(f.Seconds*float64(time.Second)).Round(time.Millisecond))
+	line("end", "%s, after %s", timeText(f.End.Time), time.Duration(f.Seconds*float64(time.Second)).Round(time.Millisecond))
 	line("records", "%d", f.Records)
 	for _, kind := range slices.Sorted(maps.Keys(f.RecordsByKind)) {
 		line("  "+kind, "%d", f.RecordsByKind[kind])
@@ -91,7 +91,7 @@ func (f *fullFacts) peakText() string {
 	if f.PeakTime == nil {
 		return bytesText(f.PeakBytes)
 	}
-	return bytesText(f.PeakBytes) + ", after " + timeText(*f.PeakTime)
+	return bytesText(f.PeakBytes) + ", after " + timeText(f.PeakTime.Time)
 }
 
 // printTable prints a line for each capture, under a heading.
@@ -117,7 +117,7 @@ func (f *facts) row(full bool) string {
 		row[1] += "?"
 	}
 	if h := f.headerFacts; h != nil {
-		row = append(row[:2], h.Memray, cmp.Or(h.Python, "-"), strconv.Itoa(int(h.PID)), timeText(h.Start), "-")
+		row = append(row[:2], h.Memray, cmp.Or(h.Python, "-"), strconv.Itoa(int(h.PID)), timeText(h.Start.Time), "-")
 	}
 	if f.Size != nil {
 		row[6] = strconv.FormatInt(*f.Size, 10)
