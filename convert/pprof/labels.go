@@ -51,6 +51,7 @@ type labelKey struct {
 	id        uint64
 	allocator codec.Allocator
 	pid       int32
+	base      bool
 }
 
 // labelSet is what the samples of one labelKey share.
@@ -79,6 +80,7 @@ func (m *Merger) labelsOf(p *heap.Profile, s *heap.Sample) uint32 {
 	if m.merging {
 		k.pid = p.Header.PID
 	}
+	k.base = m.subtracting
 	i, ok := m.labelIndex[k]
 	if !ok {
 		i = uint32(len(m.labels))
@@ -98,6 +100,9 @@ func (k *labelKey) set(which Labels, pid bool) labelSet {
 	}
 	if which&Allocator != 0 {
 		ls.str["allocator"] = []string{k.allocator.String()}
+	}
+	if k.base {
+		ls.str[baseLabel] = []string{"true"}
 	}
 	if pid {
 		ls.num["pid"] = []int64{int64(k.pid)}

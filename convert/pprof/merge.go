@@ -16,13 +16,14 @@ import (
 // mappings are shared. A Profile can be dropped as soon as it is added. The zero Merger
 // is not ready for use.
 type Merger struct {
-	o       Options
-	merging bool // label with the pid
-	prof    *profile.Profile
-	cols    []column
-	start   int64 // of the earliest input, in milliseconds since 1970 UTC
-	end     int64
-	inputs  []input
+	o           Options
+	merging     bool // label with the pid
+	subtracting bool // label as the base
+	prof        *profile.Profile
+	cols        []column
+	start       int64 // of the earliest input, in milliseconds since 1970 UTC
+	end         int64
+	inputs      []input
 
 	functions  map[profile.Function]*profile.Function // by all but the ID
 	locations  map[locationKey]*profile.Location
@@ -74,7 +75,7 @@ func (m *Merger) Add(p *heap.Profile) error {
 		m.begin(cols)
 	}
 	if !slices.Equal(cols, m.cols) {
-		return errors.New("full and aggregated captures have different sample types: to merge them, choose the views leaks and peak")
+		return errors.New("full and aggregated captures have different sample types: for one profile of both, choose the views leaks and peak")
 	}
 	m.note(p)
 	return m.addSamples(p)
