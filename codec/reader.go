@@ -49,7 +49,7 @@ const (
 
 // NewReader unpacks r by its content, starts reading and decodes the header. The error
 // wraps ErrEmpty, ErrNeverStarted, ErrMagic, ErrVersion or ErrHeader, or is r's own.
-// Whoever does not read to the end must call Close.
+// Whoever does not read to the end must call Close. After an error, too, r may be read once more.
 func NewReader(r io.Reader) (*Reader, error) {
 	src, err := openSource(r)
 	if err != nil {
@@ -95,12 +95,16 @@ func (d *Reader) Container() string { return d.src.name() }
 // Offset is where the next record begins, in the raw (decompressed) stream.
 func (d *Reader) Offset() int64 { return d.offset() }
 
-// Close stops reading. It does not close the reader given to NewReader, which may be
-// read once more before it is left alone.
+// Close stops reading: Next gives no more records. It does not close the reader given to
+// NewReader, which may be read once more before it is left alone. Like all methods, it must not
+// be called while another one runs.
 func (d *Reader) Close() error {
 	d.close()
 	if d.err == nil {
 		d.err = errClosed
+		d.status.Bytes = d.offset()
+		d.base -= int64(d.end - d.pos) // Offset stays the same
+		d.pos = d.end
 	}
 	return nil
 }
@@ -108,7 +112,7 @@ func (d *Reader) Close() error {
 // Status tells how the capture ended. It is complete once Next has returned an error.
 func (d *Reader) Status() Status {
 	s := d.status
-	if s.State == StateUnknown {
+	if d.err == nil {
 		s.Bytes = d.offset()
 	}
 	return s
