@@ -10,10 +10,10 @@ import (
 	"github.com/memvault/memvault/heap"
 )
 
-// The lines of a module of 100,000 lines, each of which allocates, in any order. Were its table read for
+// The lines of a module of 300,000 lines, each of which allocates, in any order. Were its table read for
 // each of them from the start, this would take minutes.
 func TestManyLines(t *testing.T) {
-	const lines, first = 100_000, 10
+	const lines, first = 300_000, 10
 	b, err := heap.NewBuilder(&codec.Header{Version: 12, Word: 8, PythonVersion: 0x030c0000}, heap.Options{})
 	if err != nil {
 		t.Fatal(err)

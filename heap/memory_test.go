@@ -79,6 +79,22 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// Memray's ring forgets what is too old to be found, so that addresses that never come again cost nothing.
+func TestRingMemory(t *testing.T) {
+	for _, threshold := range []int{1, 100} {
+		before := inUse()
+		p := newProgram(t, heap.Options{LikeMemray: true, Threshold: threshold})
+		for i := range uint64(500_000) {
+			p.event(codec.Malloc, 48*i+48, 8)
+			p.event(codec.Free, 48*i+48, 0)
+		}
+		if used, most := int64(inUse()-before), int64(4<<20); used > most {
+			t.Errorf("threshold %d: got %d bytes in use, want at most %d", threshold, used, most)
+		}
+		runtime.KeepAlive(p)
+	}
+}
+
 // What is known already costs no memory.
 func TestAddAllocates(t *testing.T) {
 	for _, o := range []heap.Options{{}, {LikeMemray: true}, {LikeMemray: true, Threshold: 100}} {
