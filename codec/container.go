@@ -3,7 +3,6 @@ package codec
 import (
 	"bufio"
 	"bytes"
-
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +61,7 @@ func openSource(r io.Reader) (*source, error) {
 	for {
 		head, err := b.Peek(len(magicLZ4))
 		if len(head) == 0 && err != io.EOF {
-			return nil, s.fault(err)
+			return nil, s.headerFault(err, 0)
 		}
 		switch {
 		case bytes.Equal(head, magicLZ4), bytes.Equal(head, magicLegacy):
@@ -98,7 +97,7 @@ func (s *source) pushZstd(r io.Reader) error {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderLowmem(true))
 	if err != nil {
-		return s.fault(err)
+		return s.headerFault(err, 0)
 	}
 	s.close = z.Close
 	s.push("zstd", z)
@@ -109,7 +108,7 @@ func (s *source) pushGzip(r io.Reader) error {
 	s.layers = append(s.layers, "gzip")
 	z, err := gzip.NewReader(r)
 	if err != nil {
-		return s.fault(err)
+		return s.headerFault(err, 0)
 	}
 	s.r = z
 	return nil
@@ -141,4 +140,16 @@ func (s *source) fault(err error) error {
 	default:
 		return fmt.Errorf("%w: %s: %v", errCorrupt, s.name(), err)
 	}
+}
+
+// headerFault names an error of the stream that came before the header was complete.
+func (s *source) headerFault(err error, offset int64) error {
+	err = s.fault(err)
+	if err == io.ErrUnexpectedEOF && s.in.err == nil {
+		return fmt.Errorf("%w: offset %#x: the %s stream ends", ErrHeader, offset, s.name())
+	}
+	if errors.Is(err, errCorrupt) {
+		return fmt.Errorf("%w: offset %#x: %w", ErrHeader, offset, err)
+	}
+	return err
 }

@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -15,8 +14,11 @@ const (
 	latestStart   = 4_200_000_000_000
 )
 
-// maxPaths bounds a list of folders in the header of a hostile capture, in bytes.
-const maxPaths = maxString
+// How large a list of folders in the header of a hostile capture may be.
+const (
+	maxFolders = 1 << 16
+	maxPaths   = maxString // bytes
+)
 
 // readHeader decodes what stands before the records.
 func (d *Reader) readHeader() error {
@@ -67,7 +69,7 @@ func (d *Reader) readMagic() error {
 	head := d.buf[d.pos:min(d.end, d.pos+len(magicMemray)+4)]
 	switch {
 	case d.window.err != nil && d.window.err != io.EOF && len(head) < len(magicMemray)+4:
-		return d.streamError()
+		return d.src.headerFault(d.window.err, d.offset())
 	case len(head) == 0 && d.src.lz4():
 		return ErrNeverStarted
 	case len(head) == 0:
@@ -88,18 +90,6 @@ func (d *Reader) readMagic() error {
 		return fmt.Errorf("%w: offset 7: found %d in big-endian order, want little-endian %d to %d", ErrVersion, big, MinVersion, MaxVersion)
 	}
 	return fmt.Errorf("%w: offset 7: found header version %d, want %d to %d (Memray 1.0.0 to 1.20.0)", ErrVersion, version, MinVersion, MaxVersion)
-}
-
-// streamError names the error of the stream before the header was complete.
-func (d *Reader) streamError() error {
-	err := d.src.fault(d.window.err)
-	if err == io.ErrUnexpectedEOF {
-		return d.headerError("the %s stream ends", d.src.name())
-	}
-	if errors.Is(err, errCorrupt) {
-		return fmt.Errorf("%w: offset %#x: %w", ErrHeader, d.offset(), err)
-	}
-	return err
 }
 
 func (d *Reader) headerError(format string, args ...any) error {
@@ -133,7 +123,7 @@ func (d *Reader) need(n int) bool {
 		return true
 	}
 	if d.window.err != io.EOF {
-		d.fault = d.streamError()
+		d.fault = d.src.headerFault(d.window.err, d.offset())
 	} else {
 		d.fault = d.headerError("the file ends in the header")
 	}
@@ -201,8 +191,8 @@ func (d *Reader) texts() []string {
 			break
 		}
 		list = append(list, s)
-		if total += len(s); total > maxPaths {
-			d.fault = d.headerError("folders of more than %d bytes", maxPaths)
+		if total += len(s); total > maxPaths || len(list) > maxFolders {
+			d.fault = d.headerError("more than %d folders, or %d bytes of them", maxFolders, maxPaths)
 		}
 	}
 	return list
