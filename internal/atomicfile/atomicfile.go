@@ -38,9 +38,9 @@ func Write(name string, o Options, write func(io.Writer) error) error {
 	}
 	f, err := temporary(filepath.Dir(name))
 	if err != nil {
-		return err
+		return about(name, err)
 	}
-	if err := fill(f, write); err != nil {
+	if err := fill(f, name, write); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	if err := install(f.Name(), name, o); err != nil {
@@ -66,14 +66,34 @@ func temporary(folder string) (*os.File, error) {
 	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
-// fill writes, syncs and closes f.
-func fill(f *os.File, write func(io.Writer) error) error {
-	err := write(f)
+// fill writes, syncs and closes f, the temporary file for name.
+func fill(f *os.File, name string, write func(io.Writer) error) error {
+	err := write(output{f, name})
 	if err == nil {
-		err = f.Sync()
+		err = about(name, f.Sync())
 	}
 	if closeErr := f.Close(); err == nil {
-		err = closeErr
+		err = about(name, closeErr)
+	}
+	return err
+}
+
+// output is a temporary file whose errors are about the file it is written for.
+type output struct {
+	f    *os.File
+	name string
+}
+
+func (o output) Write(b []byte) (int, error) {
+	n, err := o.f.Write(b)
+	return n, about(o.name, err)
+}
+
+// about puts name in the place of the temporary file's: nobody knows that one, and it is
+// gone when the error is read.
+func about(name string, err error) error {
+	if path, ok := err.(*fs.PathError); ok {
+		return &fs.PathError{Op: path.Op, Path: name, Err: path.Err}
 	}
 	return err
 }

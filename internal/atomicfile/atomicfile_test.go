@@ -64,10 +64,30 @@ func TestWriteAppeared(t *testing.T) {
 	}
 }
 
+// Errors are about the file that was asked for, never the temporary one.
 func TestWriteNoFolder(t *testing.T) {
-	err := Write(filepath.Join(t.TempDir(), "none", "out"), Options{}, text("new"))
+	out := filepath.Join(t.TempDir(), "none", "out")
+	err := Write(out, Options{}, text("new"))
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Write: got error %v, want %v", err, fs.ErrNotExist)
+	}
+	if path := new(fs.PathError); !errors.As(err, &path) || path.Path != out {
+		t.Errorf("Write: got error %v, want one about %s", err, out)
+	}
+}
+
+func TestWriteClosed(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	err := Write(out, Options{}, func(w io.Writer) error {
+		w.(output).f.Close()
+		return text("new")(w)
+	})
+	if path := new(fs.PathError); !errors.As(err, &path) || path.Path != out {
+		t.Errorf("Write: got error %v, want one about %s", err, out)
+	}
+	if got := files(t, dir); len(got) != 0 {
+		t.Errorf("files after Write: got %v, want none", got)
 	}
 }
 
