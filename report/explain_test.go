@@ -139,3 +139,22 @@ func TestExplainAirflow(t *testing.T) {
 		t.Errorf("total: got %+v", e.Total)
 	}
 }
+
+// Imports are charged to whoever imports, never to the machinery.
+func TestImporters(t *testing.T) {
+	paths, err := filepath.Glob("../testdata/captures/*/mixed.bin")
+	if err != nil || len(paths) < 5 {
+		t.Fatalf("%d captures: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		e := explain(t, path)
+		for _, m := range e.Imports.Modules {
+			if strings.Contains(m.File, "frozen importlib") {
+				t.Errorf("%s: the machinery of imports is charged: %+v", path, m)
+			}
+		}
+		if len(e.Imports.Modules) == 0 {
+			t.Errorf("%s: no module is charged for imports", path)
+		}
+	}
+}

@@ -11,12 +11,14 @@ import (
 	"syscall"
 )
 
-// The exit codes, as in --help and README. 4, 5 and 75 are kept for commands to come.
+// The exit codes, as in --help and README. 4 and 75 are kept for commands to come.
 const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
 	exitPartly = 3
+	// exitFindings: what was asked for is beyond a limit.
+	exitFindings = 5
 	// exitSignal is added to the number of the signal that ended memvault.
 	exitSignal = 128
 )

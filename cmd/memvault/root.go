@@ -26,6 +26,7 @@ Exit codes:
     1    failed
     2    the command line is wrong
     3    done in part: a capture is damaged, or some of the files failed
+    5    beyond a limit: diff --fail-over
     130  interrupted (143: ended by SIGTERM)`
 
 const rootExample = `  memvault inspect scheduler_memory.bin
@@ -59,6 +60,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newConvert(a),
+		newDiff(a),
 		newDump(a),
 		newExplain(a),
 		newInspect(a),
