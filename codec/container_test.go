@@ -104,3 +104,49 @@ func TestManyFolders(t *testing.T) {
 		}
 	}
 }
+
+// A checksum behind the trailer that does not hold is damage, but all records are whole.
+func TestDamagedChecksum(t *testing.T) {
+	w := codectest.NewWriter(codec.Header{Version: 13, StartTime: 1.7e12})
+	w.Finish()
+	data, err := w.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := pack(t, "lz4", append(bytes.Clone(data), 0, 0, 0))
+	packed[len(packed)-1] ^= 1
+	got := read(bytes.NewReader(packed)).status
+	if got.State != codec.StateDamaged || got.Bytes != int64(len(data)) || got.Wasted != 3 || got.Records != 1 {
+		t.Errorf("got %+v, want damage behind 1 record, %d bytes", got, len(data))
+	}
+}
+
+// TestInspectLZ4 tells how far the end of a frame can be trusted.
+func TestInspectLZ4(t *testing.T) {
+	w := codectest.NewWriter(codec.Header{Version: 13, StartTime: 1.7e12})
+	w.Finish()
+	data, err := w.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		container string
+		cut       int
+		want      codec.State
+	}{
+		{"lz4", 0, codec.StateComplete},
+		{"lz4", 1, codec.StateCut},
+		{"lz4", 4, codec.StateCut},
+		{"legacy", 0, codec.StateUnknown},
+	} {
+		packed := pack(t, tt.container, data)
+		packed = packed[:len(packed)-tt.cut]
+		s, err := codec.Inspect(bytes.NewReader(packed), int64(len(packed)))
+		if err != nil {
+			t.Fatal(tt.container, err)
+		}
+		if s.State != tt.want || s.Proved {
+			t.Errorf("%s without the last %d bytes: got %s, proved %v, want %s", tt.container, tt.cut, s.State, s.Proved, tt.want)
+		}
+	}
+}

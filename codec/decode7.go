@@ -68,6 +68,7 @@ func (d *Reader) next7() result {
 }
 
 func (d *Reader) badFlags(flags byte) result {
+	d.uncount()
 	return d.fail(d.rec.Kind, "flags %#x, want none", flags)
 }
 

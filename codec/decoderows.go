@@ -41,8 +41,6 @@ func (d *Reader) nextRows() result {
 		d.rec.Kind = KindTrailer
 		d.pos = p
 		return resultTrailer
-	case tag == tagMemory:
-		return d.fail(0, "tag %#x, want one of header %d", tag, d.head.Version)
 	}
 	return d.common(tag, p)
 }

@@ -43,7 +43,9 @@ func (d *Reader) drain() {
 		return
 	}
 	if err := d.src.fault(d.window.err); errors.Is(err, errCorrupt) {
+		records := d.status.Bytes
 		d.damagedAt(d.offset(), 0, err)
+		d.status.Bytes = records
 	}
 }
 

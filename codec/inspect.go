@@ -132,9 +132,13 @@ func (s *Summary) inspectLZ4(r io.ReaderAt) error {
 	if _, err := r.ReadAt(head[:], 0); err != nil {
 		return err
 	}
+	if bytes.HasPrefix(head[:], magicLegacy) {
+		s.Reason = "an LZ4 frame of the legacy format has no end mark: only reading it all tells how it ends"
+		return nil
+	}
 	const contentChecksum = 1 << 2 // in the frame's FLG byte
 	back := int64(4)
-	if bytes.Equal(head[:4], magicLZ4) && head[4]&contentChecksum != 0 {
+	if head[4]&contentChecksum != 0 {
 		back = 8
 	}
 	mark := make([]byte, 4)

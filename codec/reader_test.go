@@ -108,3 +108,30 @@ func TestReadError(t *testing.T) {
 		t.Errorf("got error %v, %+v; want %v, %d bytes", err, got, broken, whole)
 	}
 }
+
+// The time of a memory record that is none does not count.
+func TestLastTime(t *testing.T) {
+	h := codec.Header{Version: 11, StartTime: 1.7e12}
+	for _, tt := range []struct {
+		name string
+		raw  []byte
+		want int64
+	}{
+		{"whole", []byte{0x0b, 1, 9}, 9},
+		{"flags", []byte{0x1b, 1, 9}, 5},
+		{"cut", []byte{0x0b, 1, 0x89}, 5},
+		{"cut by zeros", []byte{0x0b, 1, 0x89, 0, 0, 0}, 5},
+		{"varint too long", append([]byte{0x0b}, bytes.Repeat([]byte{0x89}, 30)...), 5},
+	} {
+		w := codectest.NewWriter(h)
+		w.Record(&codec.Record{Kind: codec.KindMemory, Time: h.StartTime + 5})
+		w.Raw(tt.raw...)
+		data, err := w.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(bytes.NewReader(data)).status.LastTime - h.StartTime; got != tt.want {
+			t.Errorf("%s: got a last time of %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}

@@ -53,8 +53,8 @@ type Status struct {
 	// Bytes is how many bytes of the raw (decompressed) stream hold the header and whole
 	// records. It is also the offset at which reading stopped.
 	Bytes int64
-	// Wasted is how many bytes follow them: the zero tail, or what could not be read.
-	// In a capture that ended with a trailer or in damage, only as far as was read.
+	// Wasted is how many bytes follow them: the zero tail, or the beginning of a record that is cut.
+	// What follows damage is not counted.
 	Wasted int64
 	// Records is how many records were read, the trailer included; Allocations how many
 	// of them were allocations and deallocations.
