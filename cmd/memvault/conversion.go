@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/memvault/memvault/heap"
 )
@@ -22,7 +23,7 @@ func (c *conversion) run(jobs []job) error {
 	if err := checkInputs(jobs); err != nil {
 		return err
 	}
-	if c.o.target.binary {
+	if c.o.target.binary || c.o.compresses() {
 		if err := c.app.checkTerminal(jobs); err != nil {
 			return err
 		}
@@ -61,7 +62,7 @@ func (c *conversion) one(j job) error {
 	if err := out.Add(p); err != nil {
 		return inFile(j.input, err)
 	}
-	if err := c.app.writeOutput(c.ctx, j.output, c.o.force, out.Write); err != nil {
+	if err := c.write(j.output, out); err != nil {
 		return err
 	}
 	return c.judge(j.input, p)
@@ -81,10 +82,25 @@ func (c *conversion) merge(jobs []job) error {
 	if t.done+t.partly == 0 {
 		return t.err()
 	}
-	if err := c.app.writeOutput(c.ctx, output, c.o.force, out.Write); err != nil {
+	if err := c.write(output, out); err != nil {
 		return err
 	}
 	return t.err()
+}
+
+// write makes an output, and says what the converter has to say of it.
+func (c *conversion) write(output string, out converter) error {
+	write := out.Write
+	if c.o.compresses() {
+		write = compressed(write)
+	}
+	if err := c.app.writeOutput(c.ctx, output, c.o.force, write); err != nil {
+		return err
+	}
+	if r, ok := out.(remarker); ok && !c.app.quiet {
+		c.app.tell(inFile(output, r.remark()))
+	}
+	return nil
 }
 
 func (c *conversion) addTo(out converter, input string) error {
@@ -103,7 +119,11 @@ func (c *conversion) addTo(out converter, input string) error {
 func (c *conversion) judge(file string, p *heap.Profile) error {
 	if p.Header.NativeTraces && !c.o.native && !c.nativeTold {
 		c.nativeTold = true
-		c.app.warn(file, "native stacks are left out; --native adds them, as addresses")
+		if slices.Contains(c.o.target.flags, "native") {
+			c.app.warn(file, "native stacks are left out; --native adds them, as addresses")
+		} else {
+			c.app.warn(file, "native stacks are left out; the stacks are those of Python")
+		}
 	}
 	return c.app.judgeProfile(file, p, c.o.strict)
 }

@@ -13,8 +13,14 @@ import (
 
 const convertLong = `convert turns captures into files that other tools show:
 
-    pprof       .pb.gz  profiles for go tool pprof, Pyroscope, Parca and others
-    flamegraph  .html   one page for any browser, which works offline
+    pprof       .pb.gz            profiles for go tool pprof, Pyroscope, Parca and others
+    speedscope  .speedscope.json  profiles for speedscope, several in one file
+    flamegraph  .html             one page for any browser, which works offline
+    folded      .folded           stacks and weights, for inferno and flamegraph.pl
+    csv         .csv              the table of memray transform csv
+    gprof2dot   .gprof2dot.json   call chains, for gprof2dot -f json
+    dhat        .dhat.json        program points, for Valgrind's dh_view.html and the
+                                  Firefox Profiler
 
 The output is written beside the input, less .zst, .gz, .lz4 and .bin and with the ending
 above: forks.bin.1923 gives forks.1923.pb.gz. Input - goes to standard output. An output
@@ -22,12 +28,19 @@ that is there already is kept, unless --force is given.
 
 One pass over the capture gives all views:
 
-    total      all that was allocated (alloc_objects, alloc_space)
+    total      all that was allocated (pprof: alloc_objects, alloc_space)
     temporary  freed again at once (temporary_objects, temporary_space)
     leaks      alive at the end (inuse_objects, inuse_space)
     peak       alive at the high-water mark (peak_objects, peak_space)
 
-Aggregated captures know only leaks and peak.
+pprof, speedscope and flamegraph hold those that --views names. folded, csv and gprof2dot
+hold one, of --peak, --leaks, --temporary and --total. dhat holds all that its format has.
+In a window, leaks are what was made in it; in pprof and dhat older blocks count too.
+Aggregated captures know only leaks and peak, and cannot be written as dhat.
+
+Allocations without a stack are those of "<stack trace unavailable>". With --like-memray,
+speedscope, csv and gprof2dot are what memray transform writes: threads and allocators
+are merged, and such allocations are missing but in csv.
 
 --from and --until take an offset from the start (90s, 5m), one from the end (-30s), or
 a time (2026-01-02T15:04:05Z). They snap to the capture's memory records; the bounds
@@ -44,6 +57,9 @@ const convertExample = `  memvault convert --to pprof scheduler_memory.bin
   go tool pprof -http=: scheduler_memory.pb.gz
   memvault convert --to flamegraph scheduler_memory.bin
 
+  memvault convert --to speedscope --slices 20 --gzip scheduler_memory.bin
+  memvault convert --to folded --leaks -o - scheduler.bin | inferno-flamegraph > leaks.svg
+  memvault convert --to csv --like-memray scheduler_memory.bin
   memvault convert --to pprof --views peak --from -10m -o last.pb.gz scheduler_memory.bin
   memvault convert --to pprof --merge -o forks.pb.gz forks.bin forks.bin.*
   zstdcat capture.bin.zst | memvault convert --to pprof - > capture.pb.gz`
@@ -51,6 +67,7 @@ const convertExample = `  memvault convert --to pprof scheduler_memory.bin
 // convertOptions are the flags of convert, and what they mean.
 type convertOptions struct {
 	readFlags
+	targetFlags
 	to, output                 string
 	views, labels              []string
 	goTypes, bareNames, native bool
@@ -71,7 +88,7 @@ func newConvert(a *app) *cobra.Command {
 		Example: convertExample,
 		Args:    atLeastOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.resolve(); err != nil {
+			if err := o.resolve(cmd); err != nil {
 				return err
 			}
 			jobs, err := o.plan(args)
@@ -96,6 +113,7 @@ func (o *convertOptions) addFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.labels, "labels", nil, "labels of samples: thread,thread_id,allocator or none (default thread,thread_id)")
 	f.BoolVar(&o.bareNames, "bare-names", false, "name functions without their module")
 	f.BoolVar(&o.native, "native", false, "add native stacks, as addresses beyond the Python ones")
+	o.targetFlags.addTo(cmd)
 	o.readFlags.addTo(f)
 	f.BoolVar(&o.merge, "merge", false, "make one output of all inputs, with a label pid; needs -o")
 	complete(cmd, "to", targetNames())
@@ -112,9 +130,15 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 }
 
 // resolve checks the flags and finds out what they mean.
-func (o *convertOptions) resolve() error {
+func (o *convertOptions) resolve(cmd *cobra.Command) error {
 	var err error
 	if o.target, err = findTarget(o.to); err != nil {
+		return err
+	}
+	if err := o.checkFlags(cmd); err != nil {
+		return err
+	}
+	if err := o.targetFlags.resolve(); err != nil {
 		return err
 	}
 	if o.viewList, err = parseViews(o.views); err != nil {
@@ -135,13 +159,20 @@ func (o *convertOptions) resolve() error {
 	}
 	o.read, err = o.readFlags.options()
 	o.read.Native = o.native
+	if o.target.reads != nil {
+		o.target.reads(o, &o.read)
+	}
 	return err
 }
 
 // plan names the outputs. With --merge all jobs have the same.
 func (o *convertOptions) plan(inputs []string) ([]job, error) {
+	ext := o.target.ext
+	if o.compresses() {
+		ext += ".gz"
+	}
 	p := outputPlan{
-		Inputs: inputs, Output: o.output, Ext: o.target.ext,
+		Inputs: inputs, Output: o.output, Ext: ext,
 		FoldCase: runtime.GOOS == "windows" || runtime.GOOS == "darwin",
 	}
 	if o.merge {

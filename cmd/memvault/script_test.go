@@ -1,13 +1,16 @@
 package main
 
 import (
+	"compress/gzip"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/pprof/profile"
@@ -41,6 +44,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":   exits,
 			"capture": capture,
+			"cmpgz":   cmpgz,
 			"cut":     cut,
 			"files":   files,
 			"get":     get,
@@ -97,6 +101,20 @@ func cut(ts *testscript.TestScript, neg bool, args []string) {
 		size += len(data)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), data[:size], 0o666))
+}
+
+// cmpgz FILE FILE.GZ wants the second to be the first, compressed.
+func cmpgz(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cmpgz FILE FILE.GZ")
+	}
+	z, err := gzip.NewReader(strings.NewReader(ts.ReadFile(args[1])))
+	ts.Check(err)
+	unpacked, err := io.ReadAll(z)
+	ts.Check(err)
+	if ts.ReadFile(args[0]) != string(unpacked) {
+		ts.Fatalf("%s is not what %s holds", args[0], args[1])
+	}
 }
 
 // showProfile: profile FILE TEXT writes what google/pprof reads in a profile as text.

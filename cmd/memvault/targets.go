@@ -16,6 +16,11 @@ type target struct {
 	binary bool
 	// merges tells that several captures can become one output.
 	merges bool
+	// flags are those of convert that are for this target, of those that are not for all. With
+	// --like-memray it has others if they are not nil.
+	flags, flagsLikeMemray []string
+	// reads sets what captures are to be read with; it may be nil.
+	reads func(o *convertOptions, read *heap.Options)
 	// open gives what turns profiles into one output.
 	open func(o *convertOptions) converter
 }
@@ -26,9 +31,30 @@ type converter interface {
 	Write(io.Writer) error
 }
 
+// A remarker has something to say of what it wrote.
+type remarker interface{ remark() error }
+
 var targets = []target{
-	{name: "pprof", ext: ".pb.gz", binary: true, merges: true, open: openPprof},
-	{name: "flamegraph", ext: ".html", open: openFlamegraph},
+	{
+		name: "pprof", ext: ".pb.gz", binary: true, merges: true, open: openPprof,
+		flags: []string{"views", "go-types", "labels", "bare-names", "native"},
+	},
+	{
+		name: "speedscope", ext: ".speedscope.json", open: openSpeedscope,
+		flags:           []string{"views", "bare-names", "split-threads", "slices", "min-bytes", "max-samples", "max-depth", "gzip"},
+		flagsLikeMemray: likeFlags,
+		reads: func(o *convertOptions, read *heap.Options) {
+			read.Oldest, read.Slices = o.likeMemray, o.slices
+		},
+	},
+	{name: "flamegraph", ext: ".html", open: openFlamegraph, flags: []string{"views"}},
+	{name: "folded", ext: ".folded", open: openFolded, flags: foldedFlags},
+	{name: "csv", ext: ".csv", open: openCSV, flags: csvFlags, reads: readInOrder},
+	{name: "gprof2dot", ext: ".gprof2dot.json", open: openGprof2dot, flags: gprof2dotFlags, reads: readInOrder},
+	{
+		name: "dhat", ext: ".dhat.json", open: openDhat, flags: []string{"bare-names", "gzip"},
+		reads: func(_ *convertOptions, read *heap.Options) { read.Maxima = true },
+	},
 }
 
 func targetNames() []string {

@@ -57,15 +57,23 @@ type point struct {
 	seen             bool
 }
 
+// Check tells why p cannot be written, or nil.
+func Check(p *heap.Profile) error {
+	switch {
+	case p.Aggregated:
+		return errors.New("an aggregated capture knows neither totals nor maxima")
+	case p.Maxima == nil:
+		return errors.New("the profile was read without maxima")
+	}
+	return nil
+}
+
 // Write writes p, which must have been read with heap.Options.Maxima, to w. It fails for
 // aggregated captures, which know neither totals nor maxima, and if the stacks would fill more
 // than any disk.
 func Write(w io.Writer, p *heap.Profile, o Options) error {
-	if p.Aggregated {
-		return errors.New("an aggregated capture knows neither totals nor maxima")
-	}
-	if p.Maxima == nil {
-		return errors.New("the profile was read without maxima")
+	if err := Check(p); err != nil {
+		return err
 	}
 	t := stacks.New(p, stacks.Options{BareNames: o.BareNames})
 	points := collect(p, t)

@@ -61,10 +61,10 @@ func Write(w io.Writer, p *heap.Profile, o Options) (Stats, error) {
 	if o.Exporter == "" {
 		o.Exporter = "memvault"
 	}
-	views := o.views(p.Aggregated)
-	if len(views) == 0 {
-		return Stats{}, errors.New("no view left: an aggregated capture knows only leaks and peak")
+	if err := o.Check(p); err != nil {
+		return Stats{}, err
 	}
+	views := o.views(p.Aggregated)
 	f := newFile(w)
 	if !o.LikeMemray {
 		writeViews(f, p, &o, views)
@@ -74,6 +74,14 @@ func Write(w io.Writer, p *heap.Profile, o Options) (Stats, error) {
 	f.end(p.Header.CommandLine, o.Exporter)
 	err := f.buf.Flush()
 	return f.stats, err
+}
+
+// Check tells why p cannot be written with these options, or nil.
+func (o *Options) Check(p *heap.Profile) error {
+	if len(o.views(p.Aggregated)) == 0 {
+		return errors.New("no view left: an aggregated capture knows only leaks and peak")
+	}
+	return nil
 }
 
 // views gives those to write, in order.
