@@ -16,11 +16,11 @@ import (
 // timed is a capture that begins at 2023-11-14T22:13:20Z, has a memory record every second until
 // ten seconds later, and before each a block of one byte. It ends half a second after the last.
 func timed(header string) string {
-	const start = 1_700_000_000_000
+	const start int64 = 1_700_000_000_000
 	var b strings.Builder
 	fmt.Fprintf(&b, "HEADER version=12 %s start_time=%d end_time=%d\nCONTEXT_SWITCH tid=1\n", header, start, start+10_500)
 	for i := range 11 {
-		fmt.Fprintf(&b, "ALLOCATION address=%d size=1 allocator=malloc\nMEMORY_RECORD time=%d memory=1\n", 8*i+8, start+1000*i)
+		fmt.Fprintf(&b, "ALLOCATION address=%d size=1 allocator=malloc\nMEMORY_RECORD time=%d memory=1\n", 8*i+8, start+1000*int64(i))
 	}
 	return b.String()
 }
@@ -149,7 +149,7 @@ func TestRefusals(t *testing.T) {
 
 // The end of an unfinished capture is that of its last memory record. Given that, offsets from the end work.
 func TestEndTime(t *testing.T) {
-	const start = 1_700_000_000_000
+	const start int64 = 1_700_000_000_000
 	for _, tt := range []struct {
 		name, text string
 		want       int64

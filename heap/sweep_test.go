@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"math"
 	"testing"
 
 	"github.com/memvault/memvault/codec"
@@ -74,7 +75,7 @@ func TestOldBlocks(t *testing.T) {
 		{"at the largest threshold", 1 << 30, 1 << 30, 1},
 		{"beyond the largest threshold", 1 << 30, 1<<30 + 1, 0},
 		{"a turn, largest threshold", 1 << 30, turn, 0},
-		{"a threshold beyond the largest", 1 << 40, 1<<30 + 1, 0},
+		{"a threshold beyond the largest", math.MaxInt, 1<<30 + 1, 0},
 	} {
 		for _, first := range []uint64{1, 2, turn/2 - 1, turn / 2, turn/2 + 1, turn - 1, turn, turn + 1} {
 			for f, free := range map[codec.Allocator]codec.Allocator{codec.Calloc: codec.Free, codec.Mmap: codec.Munmap} {

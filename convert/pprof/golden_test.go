@@ -165,7 +165,7 @@ func TestSaturation(t *testing.T) {
 	)
 	_, prof := write(t, p, pprof.Options{Views: []heap.View{heap.Peak}})
 	if got := prof.Sample[0].Value; len(prof.Sample) != 1 || got[0] != limit || got[1] != limit {
-		t.Errorf("got %d samples, first %v; want one of %d", len(prof.Sample), got, limit)
+		t.Errorf("got %d samples, first %v; want one of %d", len(prof.Sample), got, int64(limit))
 	}
 }
 
