@@ -43,6 +43,9 @@ func (a *app) judgeProfile(file string, p *heap.Profile, strict bool) error {
 	if w := p.Window; w != nil {
 		a.warn(file, "window from %s until %s, by its memory records", timeText(time.UnixMilli(w.From)), timeText(time.UnixMilli(w.Until)))
 	}
+	if p.Dropped > 0 {
+		a.warn(file, "%d pieces of overlapping mappings are counted as unmapped: no real program makes so many", p.Dropped)
+	}
 	if p.Unknown > 0 {
 		a.warn(file, "%d references to frames, code, stacks or images that the capture does not define", p.Unknown)
 	}
