@@ -4,24 +4,15 @@ import (
 	"github.com/memvault/memvault/codec"
 )
 
-// follower keeps what the ledger has no need of: what was alive over time, and the maxima.
-// It looks at what each event is about to change before the ledger does, so that the
-// ledger is as fast as ever when there is no follower.
+// follower keeps what the ledger has no need of: what was alive over time, and what the first
+// and the largest was. For the latter it looks at what each event is about to change before the ledger
+// does, so that the ledger is as fast as ever when there is no follower.
 type follower struct {
 	end    int64   // when the time that is read will end, if that is known; else 0
 	clock  int64   // of the latest memory record
 	past   *past   // nil unless asked for
 	ages   *ages   // nil unless asked for
 	maxima *maxima // nil unless asked for
-
-	samples []followed // by sample
-	hits    []piece    // scratch
-}
-
-// followed is what is kept of a sample.
-type followed struct {
-	noted uint32 // id of the latest boundary that past.runs tell of
-	head  uint32 // the latest of those runs
 }
 
 func newFollower(h *codec.Header, o *Options, w window) *follower {
@@ -51,19 +42,19 @@ func newFollower(h *codec.Header, o *Options, w window) *follower {
 	return f
 }
 
-// followed carries out an event, with the follower looking on.
-func (l *ledger) followed(e *event, b *batch) {
-	f, phase := l.follower, l.phase
-	if phase != phaseAfter && e.op != opMemory {
-		f.before(l, e)
-	}
-	l.one(e, b)
+// watches reports whether the follower wants to see events before they are carried out.
+func (f *follower) watches() bool { return f.ages != nil || f.maxima != nil }
+
+// memory takes in a memory record; phase is that before it.
+func (f *follower) memory(l *ledger, phase phase, at int64) {
 	switch {
-	case e.op != opMemory:
 	case phase == phaseBefore && l.phase == phaseIn:
-		f.begin(l, int64(e.address))
+		f.begin(l, at)
 	case phase == phaseIn:
-		f.tick(l, int64(e.address))
+		f.setClock(at)
+		if f.past != nil && at >= f.past.next {
+			f.past.tick(at, l.counts)
+		}
 	}
 }
 
@@ -79,23 +70,6 @@ func (f *follower) begin(l *ledger, at int64) {
 	if f.maxima != nil {
 		f.maxima.begin(l, at)
 	}
-	f.samples = make([]followed, len(l.counts))
-}
-
-// tick takes in the time of a memory record.
-func (f *follower) tick(l *ledger, at int64) {
-	f.setClock(at)
-	if f.past == nil || at < f.past.next {
-		return
-	}
-	f.past.tick(at)
-	if f.past.full() {
-		f.past.forget(func(prune func(head *uint32)) {
-			for i := range f.samples {
-				prune(&f.samples[i].head)
-			}
-		})
-	}
 }
 
 func (f *follower) setClock(at int64) {
@@ -105,56 +79,14 @@ func (f *follower) setClock(at int64) {
 	}
 }
 
-// before looks at the samples that e will change.
+// before looks at what e will change.
 func (f *follower) before(l *ledger, e *event) {
-	if f.ages != nil {
+	if f.ages != nil && l.phase != phaseAfter && e.op != opMemory {
 		f.ages.before(l, e)
 	}
-	if l.phase != phaseIn {
-		return
-	}
-	if f.maxima != nil {
+	if f.maxima != nil && l.phase == phaseIn {
 		f.maxima.before(l, e)
 	}
-	if f.past != nil {
-		f.note(l, e)
-	}
-}
-
-// note brings the past of the samples that e will change up to now.
-func (f *follower) note(l *ledger, e *event) {
-	switch e.op {
-	case opMalloc:
-		f.settle(l, e.sample)
-		f.settle(l, l.live.get(e.address).sample)
-	case opFree:
-		f.settle(l, l.live.get(e.address).sample)
-	case opMap:
-		f.settle(l, e.sample)
-	case opUnmap:
-		f.hits = l.ranges.appendHits(f.hits[:0], e.address, rangeEnd(e.address, e.size))
-		for i := range f.hits {
-			f.settle(l, f.hits[i].sample)
-		}
-	}
-}
-
-// settle brings the past of sample i, with or without flags, up to now. There is no sample 0.
-func (f *follower) settle(l *ledger, i uint32) {
-	i &= maskSample
-	for int(i) >= len(f.samples) {
-		f.samples = append(f.samples, followed{})
-	}
-	s := &f.samples[i]
-	if s.noted == f.past.latest {
-		return
-	}
-	var now Value
-	if int(i) < len(l.counts) {
-		now = l.counts[i].now
-	}
-	s.head = f.past.add(s.head, f.past.latest, now)
-	s.noted = f.past.latest
 }
 
 // finish brings all up to the end of what was read, and puts into p what was asked for. The
@@ -169,9 +101,6 @@ func (f *follower) finish(l *ledger, p *Profile, end int64) []boundary {
 	}
 	if f.past == nil {
 		return nil
-	}
-	for i := range l.counts {
-		f.settle(l, uint32(i))
 	}
 	picked := f.past.pick(f.clock)
 	p.History = &History{From: f.past.start, First: []int{0}}
@@ -188,7 +117,7 @@ func (f *follower) sample(l *ledger, p *Profile, picked []boundary, i int, need 
 	need = need || f.maxima != nil && f.maxima.holds(i)
 	if h := p.History; h != nil {
 		runs := len(h.Runs)
-		f.past.appendTo(h, picked, f.samples[i].head, l.counts[i].now)
+		f.past.appendTo(h, picked, i, l.counts[i].now)
 		if !need && len(h.Runs) == runs+1 && h.Runs[runs].Value == (Value{}) {
 			h.Runs, h.First = h.Runs[:runs], h.First[:len(h.First)-1]
 			return false

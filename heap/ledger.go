@@ -115,9 +115,10 @@ func (l *ledger) apply(b *batch) {
 }
 
 func (l *ledger) carryOut(events []event, b *batch) {
-	if l.follower != nil {
+	if l.follower != nil && l.follower.watches() {
 		for i := range events {
-			l.followed(&events[i], b)
+			l.follower.before(l, &events[i])
+			l.one(&events[i], b)
 		}
 		return
 	}
@@ -129,7 +130,11 @@ func (l *ledger) carryOut(events []event, b *batch) {
 func (l *ledger) one(e *event, b *batch) {
 	switch {
 	case e.op == opMemory:
+		phase := l.phase
 		l.memory(int64(e.address), e.size)
+		if l.follower != nil {
+			l.follower.memory(l, phase, int64(e.address))
+		}
 		return
 	case e.op == opSweep:
 		l.sweep(b.counts)

@@ -18,21 +18,24 @@ type pastRun struct {
 	before uint32 // an index into past.runs; 0 is none
 }
 
-// past keeps what samples held at boundaries, without looking at all samples at each:
+// past keeps what samples held at boundaries:
 //
 //  1. Memory records at least stride apart are boundaries, numbered from 1.
-//  2. Before a change of a sample, and at the end: what it holds is what it held at the
-//     boundaries since the one that was noted last, which makes a run.
+//  2. At a boundary, what each sample holds is noted; equal values in succession are one run.
 //  3. When 2*slices boundaries are kept, every second one is forgotten with the runs that tell of
 //     no other, and stride is what is then between them. So a sample has at most
-//     2*slices runs, and far fewer if it changes seldom.
+//     2*slices runs, and fewer if it changes seldom.
+//
+// The number of boundaries grows with the logarithm of the time at most, so noting all samples
+// at each costs less than looking at each event would.
 type past struct {
 	slices int
 	start  int64
 	stride uint64
 	next   int64 // no boundary comes before
 	kept   []boundary
-	latest uint32 // id of the latest boundary
+	latest uint32   // id of the latest boundary
+	heads  []uint32 // by sample: its latest run; 0 is none
 	runs   []pastRun
 	spare  []pastRun
 	list   []pastRun // scratch
@@ -45,7 +48,7 @@ func (p *past) begin(start, end int64) {
 		p.stride = max(uint64(end-start)/uint64(p.slices), 1)
 	}
 	p.next = after(start, p.stride)
-	p.runs = make([]pastRun, 1)
+	p.runs, p.heads, p.kept = make([]pastRun, 1), nil, nil
 }
 
 // after is a time that comes so many milliseconds after t, at most the last that there is.
@@ -56,41 +59,53 @@ func after(t int64, ms uint64) int64 {
 	return 1<<63 - 1
 }
 
-// tick takes in the time of a memory record, which must not be before next.
-func (p *past) tick(at int64) {
+// tick takes in the time of a memory record, which must not be before next, and what each sample holds.
+func (p *past) tick(at int64, counts []count) {
 	p.latest++
 	p.kept = append(p.kept, boundary{p.latest, at})
+	for i := range p.heads {
+		p.heads[i] = p.add(p.heads[i], p.latest, counts[i].now)
+	}
+	for i := len(p.heads); i < len(counts); i++ {
+		head := uint32(0)
+		if p.latest > 1 { // it held nothing before
+			head = p.add(0, p.latest-1, Value{})
+		}
+		p.heads = append(p.heads, p.add(head, p.latest, counts[i].now))
+	}
 	elapsed := uint64(at - p.start)
-	if p.full() {
+	if len(p.kept) >= 2*p.slices {
 		p.stride = max(elapsed/uint64(p.slices), 1)
+		p.forget()
 	}
 	p.next = after(p.start, satAdd(elapsed-elapsed%p.stride, p.stride))
 }
 
-// full reports whether it is time to forget.
-func (p *past) full() bool { return len(p.kept) >= 2*p.slices }
-
-// forget drops every second boundary, but not the latest, and the runs that are no longer
-// needed. Each calls what it is given with the list of every sample.
-func (p *past) forget(each func(func(head *uint32))) {
+// forget drops every second boundary, but not the latest, and the runs that are no longer needed.
+func (p *past) forget() {
 	for i := range p.kept[:len(p.kept)/2] {
 		p.kept[i] = p.kept[2*i+1]
 	}
 	p.kept = p.kept[:len(p.kept)/2]
 	old := p.runs
 	p.runs = append(p.spare[:0], pastRun{})
-	each(func(head *uint32) {
-		p.list = collect(p.list[:0], old, *head)
-		*head = 0
-		from := uint32(0)
-		for _, r := range p.list {
-			if i := p.search(from + 1); i < len(p.kept) && p.kept[i].id <= r.until {
-				*head = p.add(*head, r.until, r.Value)
-			}
-			from = r.until
-		}
-	})
+	for i, head := range p.heads {
+		p.heads[i] = p.prune(collect(p.list[:0], old, head))
+	}
 	p.spare = old[:0]
+}
+
+// prune makes a list of those runs that tell of a boundary which is kept, and gives its end.
+func (p *past) prune(list []pastRun) (head uint32) {
+	p.list = list // for its memory
+	from := uint32(0)
+	for _, r := range list {
+		if i := p.search(from + 1); i < len(p.kept) && p.kept[i].id <= r.until {
+			head = p.add(head, r.until, r.Value)
+		}
+		from = r.until
+	}
+	return head
 }
 
 // search gives the index of the first kept boundary with this id or a later one.
@@ -146,9 +161,9 @@ func distance(t int64, want float64) float64 {
 	return max(float64(t)-want, want-float64(t))
 }
 
-// appendTo appends to h what the list that ends with head tells of the boundaries that slices
-// end at, and now, which is at the end of the last slice.
-func (p *past) appendTo(h *History, picked []boundary, head uint32, now Value) {
+// appendTo appends to h what sample i held at the boundaries that slices end at, and what it
+// holds now, at the end of the last slice.
+func (p *past) appendTo(h *History, picked []boundary, i int, now Value) {
 	first := len(h.Runs)
 	put := func(until int, v Value) {
 		if n := len(h.Runs); n > first && h.Runs[n-1].Value == v {
@@ -157,13 +172,20 @@ func (p *past) appendTo(h *History, picked []boundary, head uint32, now Value) {
 		}
 		h.Runs = append(h.Runs, Run{Until: uint32(until), Value: v})
 	}
-	p.list = collect(p.list[:0], p.runs, head)
+	p.list = p.list[:0]
+	if i < len(p.heads) { // else it came after the last boundary
+		p.list = collect(p.list, p.runs, p.heads[i])
+	}
 	r := 0
-	for i, b := range picked {
-		for p.list[r].until < b.id {
+	for k, b := range picked {
+		for r < len(p.list) && p.list[r].until < b.id {
 			r++
 		}
-		put(i+1, p.list[r].Value)
+		var v Value
+		if r < len(p.list) {
+			v = p.list[r].Value
+		}
+		put(k+1, v)
 	}
 	put(len(picked)+1, now)
 	h.First = append(h.First, len(h.Runs))
