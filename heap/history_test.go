@@ -290,11 +290,11 @@ func TestMaximaOfStacks(t *testing.T) {
 	}
 	var got []string
 	for i := range p.Samples {
-		stack := ""
+		var stack strings.Builder
 		for _, f := range p.AppendStack(nil, &p.Samples[i]) {
-			stack += p.Frames[f].Function + " "
+			stack.WriteString(p.Frames[f].Function + " ")
 		}
-		got = append(got, fmt.Sprintf("%s%v", stack, p.Maxima[p.MaximumOf[i]].Value))
+		got = append(got, fmt.Sprintf("%s%v", stack.String(), p.Maxima[p.MaximumOf[i]].Value))
 	}
 	want := []string{"{2 3}", "{2 3}", "f {2 4196}", "f {2 4196}", "f {2 4196}", "outer f {1 7}"}
 	if !slices.Equal(got, want) || len(p.Maxima) != 3 {

@@ -325,10 +325,10 @@ func TestFolding(t *testing.T) {
 func held(d *document) map[string]uint64 {
 	out := map[string]uint64{}
 	for k, s := range d.Profiles[0].Samples {
-		stack := ""
+		var stack strings.Builder
 		for _, f := range s {
-			stack += d.Shared.Frames[f].Name + ";"
-			out[stack] += d.Profiles[0].Weights[k]
+			stack.WriteString(d.Shared.Frames[f].Name + ";")
+			out[stack.String()] += d.Profiles[0].Weights[k]
 		}
 	}
 	return out

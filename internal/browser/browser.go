@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,11 +112,12 @@ func (p *Page) listen(event any) {
 		p.errors = append(p.errors, text)
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError {
-			text := "console.error"
+			var text strings.Builder
+			text.WriteString("console.error")
 			for _, a := range e.Args {
-				text += fmt.Sprintf(" %s%s", a.Value, a.Description)
+				text.WriteString(fmt.Sprintf(" %s%s", a.Value, a.Description))
 			}
-			p.errors = append(p.errors, text)
+			p.errors = append(p.errors, text.String())
 		}
 	case *network.EventRequestWillBeSent:
 		p.requests = append(p.requests, e.Request.URL)
