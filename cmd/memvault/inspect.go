@@ -147,6 +147,9 @@ func (f *facts) read(in *input) error {
 		f.Container = r.Container()
 		f.headerFacts, f.fullFacts = factsOfHeader(&p.Header), factsOfProfile(p)
 		f.setState(p.Status.State, p.Status.Reason, true)
+		if p.Unknown > 0 && !p.Status.State.Damage() {
+			f.setState(codec.StateDamaged, undefined(p), true)
+		}
 		return nil
 	})
 	switch {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/memvault/memvault/codec"
@@ -46,8 +47,16 @@ func (a *app) judgeProfile(file string, p *heap.Profile, strict bool) error {
 	if p.Dropped > 0 {
 		a.warn(file, "%d pieces of overlapping mappings are counted as unmapped: no real program makes so many", p.Dropped)
 	}
-	if p.Unknown > 0 {
-		a.warn(file, "%d references to frames, code, stacks or images that the capture does not define", p.Unknown)
+	if p.Unknown == 0 {
+		return a.judge(file, p.Status, strict)
 	}
-	return a.judge(file, p.Status, strict)
+	a.warn(file, "%s: %s", codec.StateDamaged, undefined(p))
+	_ = a.judge(file, p.Status, strict) // says what else there is to say
+	return errDamaged
+}
+
+// undefined says what p.Unknown counts: no release writes such a capture, so its bytes are
+// wrong even where all of them could be read.
+func undefined(p *heap.Profile) string {
+	return fmt.Sprintf("%d references to frames, code, stacks or images that the capture does not define", p.Unknown)
 }
