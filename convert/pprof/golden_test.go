@@ -169,6 +169,30 @@ func TestSaturation(t *testing.T) {
 	}
 }
 
+// An image of very many segments is looked at once, not for each address: it is one mapping. (The
+// other way takes a minute.)
+func TestManySegments(t *testing.T) {
+	const n = 100_000
+	e := entry{thread: 1, images: 1, values: all(1)}
+	image := heap.Image{File: "/lib/a.so", Bias: 0x1000}
+	for i := range uint64(n) {
+		image.Segments = append(image.Segments, heap.Segment{Address: 16 * i, Size: 16})
+		e.native = append(e.native, 0x1008+16*i)
+	}
+	p := model(header, e)
+	p.Images[1] = []heap.Image{image}
+	_, prof := write(t, p, pprof.Options{Native: true})
+	inside := 0
+	for _, l := range prof.Location {
+		if m := l.Mapping; m != nil && m.File == image.File && m.Start == 0x1000 && m.Limit == 0x1000+16*n {
+			inside++
+		}
+	}
+	if inside != n || len(prof.Mapping) != 2 {
+		t.Errorf("got %d of %d addresses in the image, %d mappings, want all and 2", inside, n, len(prof.Mapping))
+	}
+}
+
 // Segments at the end of the address space, overlapping and of no size.
 func TestOddImages(t *testing.T) {
 	p := model(header,

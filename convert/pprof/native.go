@@ -15,7 +15,13 @@ import (
 type addresses struct {
 	m      *Merger
 	byNode []nodeLocation // beside heap.Profile.Natives
-	spans  [][]span       // beside heap.Profile.Images; nil until used
+	lists  []listing      // beside heap.Profile.Images
+}
+
+// listing is a list of images; its fields are nil until used.
+type listing struct {
+	spans    []span
+	mappings []*profile.Mapping // beside the images; nil until used
 }
 
 // nodeLocation remembers the location of a native node in the listing it was last seen in.
@@ -34,7 +40,7 @@ func newAddresses(m *Merger, p *heap.Profile) *addresses {
 	return &addresses{
 		m:      m,
 		byNode: make([]nodeLocation, len(p.Natives)),
-		spans:  make([][]span, len(p.Images)),
+		lists:  make([]listing, len(p.Images)),
 	}
 }
 
@@ -54,19 +60,27 @@ func (a *addresses) appendTo(dst []*profile.Location, p *heap.Profile, s *heap.S
 // within the call, as its own reader of heap profiles makes them: one less, so that a call at
 // the end of a function or line is not taken for what follows it.
 func (a *addresses) location(p *heap.Profile, images uint32, ip uint64) *profile.Location {
-	if a.spans[images] == nil {
-		a.spans[images] = spansOf(p.Images[images])
-	}
-	spans := a.spans[images]
-	var mp *profile.Mapping
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].start > ip }) - 1
-	if i >= 0 && ip < spans[i].end {
-		mp = a.m.mapping(imageMapping(&p.Images[images][spans[i].image]))
-	}
+	mp := a.mapping(&a.lists[images], p.Images[images], ip)
 	if ip > 0 && (mp == nil || ip > mp.Start) {
 		ip--
 	}
 	return a.m.location(mp, nil, 0, ip)
+}
+
+// mapping gives the mapping of the image that holds ip, or nil.
+func (a *addresses) mapping(l *listing, images []heap.Image, ip uint64) *profile.Mapping {
+	if l.spans == nil {
+		l.spans, l.mappings = spansOf(images), make([]*profile.Mapping, len(images))
+	}
+	i := sort.Search(len(l.spans), func(i int) bool { return l.spans[i].start > ip }) - 1
+	if i < 0 || ip >= l.spans[i].end {
+		return nil
+	}
+	mp := &l.mappings[l.spans[i].image]
+	if *mp == nil {
+		*mp = a.m.mapping(imageMapping(&images[l.spans[i].image]))
+	}
+	return *mp
 }
 
 // spansOf sorts the segments of a listing.
