@@ -234,11 +234,7 @@ func (d *Reader) code(p int) result {
 	rec := &d.rec
 	rec.Kind = KindCode
 	rec.Code, p = d.uvarint(d.buf, p)
-	function, p, ok := d.cstring(p)
-	if !ok {
-		return d.short(p)
-	}
-	file, p, ok := d.cstring(p)
+	function, file, p, ok := d.names(p)
 	if !ok {
 		return d.short(p)
 	}

@@ -112,11 +112,7 @@ func (d *Reader) frameRows(p int) result {
 	rec := &d.rec
 	rec.Kind = KindFrame
 	id, p := d.word(d.buf, p)
-	function, p, ok := d.cstring(p)
-	if !ok {
-		return d.short(p)
-	}
-	file, p, ok := d.cstring(p)
+	function, file, p, ok := d.names(p)
 	if !ok {
 		return d.short(p)
 	}

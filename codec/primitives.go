@@ -70,6 +70,15 @@ func (d *Reader) cstring(p int) ([]byte, int, bool) {
 	return d.buf[p : p+n], p + n + 1, true
 }
 
+// names gives the function and the file that stand at p and the position behind them, or false
+// as cstring does.
+func (d *Reader) names(p int) (function, file []byte, next int, ok bool) {
+	if function, p, ok = d.cstring(p); ok {
+		file, p, ok = d.cstring(p)
+	}
+	return function, file, p, ok
+}
+
 // raw gives n bytes at p and the position behind them, or false when the window ends before.
 func (d *Reader) raw(p int, n uint64) ([]byte, int, bool) {
 	if n > maxTable {

@@ -51,7 +51,8 @@ func (s State) Damage() bool { return s == StateCut || s == StateDamaged }
 type Status struct {
 	State State
 	// Bytes is how many bytes of the raw (decompressed) stream hold the header and whole
-	// records. It is also the offset at which reading stopped.
+	// records. It is also the offset at which reading stopped, unless it is only a checksum
+	// behind them that does not hold.
 	Bytes int64
 	// Wasted is how many bytes follow them: the zero tail, or the beginning of a record that is cut.
 	// What follows damage is not counted.
