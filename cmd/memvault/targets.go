@@ -43,14 +43,12 @@ var targets = []target{
 		name: "speedscope", ext: ".speedscope.json", open: openSpeedscope,
 		flags:           []string{"views", "bare-names", "split-threads", "slices", "min-bytes", "max-samples", "max-depth", "gzip"},
 		flagsLikeMemray: likeFlags,
-		reads: func(o *convertOptions, read *heap.Options) {
-			read.Oldest, read.Slices = o.likeMemray, o.slices
-		},
+		reads:           func(o *convertOptions, read *heap.Options) { read.Slices = o.slices },
 	},
 	{name: "flamegraph", ext: ".html", open: openFlamegraph, flags: []string{"views"}},
 	{name: "folded", ext: ".folded", open: openFolded, flags: foldedFlags},
-	{name: "csv", ext: ".csv", open: openCSV, flags: csvFlags, reads: readInOrder},
-	{name: "gprof2dot", ext: ".gprof2dot.json", open: openGprof2dot, flags: gprof2dotFlags, reads: readInOrder},
+	{name: "csv", ext: ".csv", open: openCSV, flags: csvFlags},
+	{name: "gprof2dot", ext: ".gprof2dot.json", open: openGprof2dot, flags: gprof2dotFlags},
 	{
 		name: "dhat", ext: ".dhat.json", open: openDhat, flags: []string{"bare-names", "gzip"},
 		reads: func(_ *convertOptions, read *heap.Options) { read.Maxima = true },

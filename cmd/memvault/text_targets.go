@@ -16,16 +16,13 @@ import (
 	"github.com/memvault/memvault/heap"
 )
 
-// The flags that targets of one view have, and what they need a capture to be read with.
+// The flags that targets of one view have.
 var (
 	csvFlags       = append(slices.Clone(oneViewFlags), "gzip")
 	gprof2dotFlags = append(slices.Clone(csvFlags), "counts")
 	foldedFlags    = append(slices.Clone(gprof2dotFlags), "bare-names")
 	likeFlags      = csvFlags // of speedscope with --like-memray
 )
-
-// readInOrder has the rows of Memray in Memray's order.
-func readInOrder(o *convertOptions, read *heap.Options) { read.Oldest = o.likeMemray }
 
 func openSpeedscope(o *convertOptions) converter {
 	options := speedscope.Options{

@@ -3,7 +3,8 @@
 // function;file;line|... from the innermost frame out, empty where there is no stack.
 //
 // A Profile that was read with LikeMemray gives Memray's rows: merged over threads and
-// allocators, which are those of one of the merged. Other Profiles give a row for each
+// allocators, which are those of one of the merged, and with heap.Options.Oldest in Memray's order,
+// which takes longer to find out than all else. Other Profiles give a row for each
 // stack, thread and allocator, largest first.
 package csv
 
@@ -60,7 +61,6 @@ func apart(p *heap.Profile, v heap.View) []heap.Row {
 	t := stacks.New(p, stacks.Options{BareNames: true})
 	index := map[key]int{}
 	var rows []heap.Row
-	var nodes []uint32
 	for i := range p.Samples {
 		s, value := &p.Samples[i], p.Value(i, v)
 		if value == (heap.Value{}) {
@@ -71,7 +71,6 @@ func apart(p *heap.Profile, v heap.View) []heap.Row {
 		if !ok {
 			index[k] = len(rows)
 			rows = append(rows, heap.Row{Sample: s, Value: value})
-			nodes = append(nodes, k.node)
 			continue
 		}
 		rows[r].Value = stacks.Add(rows[r].Value, value)
