@@ -135,7 +135,6 @@ func pythonTime(t time.Time) string {
 // place is what one place in the code allocated. order is when it was first seen.
 type place struct {
 	name  string
-	known bool
 	order int
 	heap.Value
 }
