@@ -91,6 +91,11 @@ func (f *reportFlags) resolve() (o report.Options, read heap.Options, err error)
 	return o, read, err
 }
 
+// inMemrayOrder has rows as Memray has them, where it matters which of them come first.
+func (f *reportFlags) inMemrayOrder(read *heap.Options) {
+	read.Oldest, read.Native = f.likeMemray, f.likeMemray
+}
+
 // textReport is a report that can be printed; it is its own JSON, too.
 type textReport interface {
 	WriteText(io.Writer) error

@@ -63,7 +63,8 @@ func newReportSummary(a *app) *cobra.Command {
 			if !ok {
 				return usagef("--sort %q: want total, own or count", sort)
 			}
-			o.Sort, read.Oldest = column, f.likeMemray
+			o.Sort = column
+			f.inMemrayOrder(&read)
 			return a.printReport(args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
 				return report.NewSummary(p, o)
 			}))
@@ -89,7 +90,7 @@ func newReportTable(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			read.Oldest = f.likeMemray
+			f.inMemrayOrder(&read)
 			return a.printReport(args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
 				return report.NewTable(p, o)
 			}))
@@ -120,7 +121,7 @@ func newReportTree(a *app) *cobra.Command {
 			if o.Depth < 0 || o.MinPercent < 0 {
 				return usagef("--depth %d, --min-percent %g: want 0 or more", o.Depth, o.MinPercent)
 			}
-			read.Oldest = f.likeMemray
+			f.inMemrayOrder(&read)
 			return a.printReport(args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
 				return report.NewTree(p, o)
 			}))
