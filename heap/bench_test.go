@@ -34,6 +34,26 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds()/1e6, "Mrec/s")
 }
 
+// BenchmarkReadMore is what options cost beyond BenchmarkRead.
+func BenchmarkReadMore(b *testing.B) {
+	path := benchCapture(b)
+	for _, o := range []struct {
+		name string
+		heap.Options
+	}{
+		{"slices", heap.Options{Slices: 20}}, {"maxima", heap.Options{Maxima: true}}, {"sizes", heap.Options{Sizes: true}},
+		{"like memray", heap.Options{LikeMemray: true}}, {"oldest", heap.Options{Oldest: true}},
+	} {
+		b.Run(o.name, func(b *testing.B) {
+			records := uint64(0)
+			for b.Loop() {
+				records += read(b, path, o.Options).Status.Records
+			}
+			b.ReportMetric(float64(records)/b.Elapsed().Seconds()/1e6, "Mrec/s")
+		})
+	}
+}
+
 // BenchmarkDecode is bytes to records alone.
 func BenchmarkDecode(b *testing.B) {
 	path := benchCapture(b)

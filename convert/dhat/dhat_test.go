@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -128,6 +129,35 @@ func TestCaptures(t *testing.T) {
 				t.Errorf("times: peak at %d, end at %d", doc.Tg, doc.Te)
 			}
 		})
+	}
+}
+
+// The Firefox Profiler takes function, file and line out of all frames that have them
+// (src/profile-logic/import/dhat.ts).
+func TestFramesForFirefox(t *testing.T) {
+	firefox := regexp.MustCompile(`(?i)^0x([0-9a-f]+): (.+) \((?:in )?(.+?)(?::(\d+))?(?::(\d+))?\)$`)
+	p := converttest.Find(t, "memray-1.20.0-py3.12/mixed.bin").Read(t, heap.Options{Maxima: true})
+	_, doc := write(t, p, dhat.Options{BareNames: true})
+	want := map[string]bool{}
+	for _, f := range p.Frames {
+		want[fmt.Sprintf("%s %s %d", f.Function, f.File, f.Line)] = true
+	}
+	got := 0
+	for _, text := range doc.Ftbl[1:] {
+		if strings.HasSuffix(text, " <stack trace unavailable>") {
+			continue // it is shown as it is
+		}
+		m := firefox.FindStringSubmatch(text)
+		if m == nil {
+			t.Errorf("not understood: %s", text)
+			continue
+		}
+		if got++; !want[strings.Join(m[2:5], " ")] {
+			t.Errorf("%s: understood as %q", text, m[1:])
+		}
+	}
+	if got < 100 {
+		t.Errorf("got %d frames, want 100", got)
 	}
 }
 

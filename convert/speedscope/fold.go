@@ -19,6 +19,7 @@ type folding struct {
 	other      uint32   // index of the frame that stands for what was folded
 	last       []uint32 // by node: the last one below it, or itself
 	held       []uint64 // scratch, by node: bytes, what it calls included
+	list       []entry  // scratch
 }
 
 func newFolding(t *stacks.Tree, o *Options) *folding {
@@ -67,9 +68,9 @@ func (f *folding) enough(list []entry) uint64 {
 	return sizes[i]
 }
 
-// at folds what holds less than so many bytes.
+// at folds what holds less than so many bytes. The result is valid until the next call.
 func (f *folding) at(list []entry, least uint64) []entry {
-	var out []entry
+	out := f.list[:0]
 	for _, e := range list {
 		n := e.node
 		for n != 0 && f.held[n] < least {
@@ -81,6 +82,7 @@ func (f *folding) at(list []entry, least uint64) []entry {
 		}
 		out = append(out, entry{node: n, other: true, Value: e.Value})
 	}
+	f.list = out
 	return f.merge(out)
 }
 
