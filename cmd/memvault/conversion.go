@@ -31,14 +31,37 @@ func (c *conversion) run(jobs []job) error {
 	if c.o.merge {
 		return c.merge(jobs)
 	}
+	var t tally
+	if err := c.readBase(jobs, &t); err != nil {
+		return err
+	}
 	if err := c.makeFolder(jobs); err != nil {
 		return err
 	}
-	var t tally
 	for _, j := range jobs {
 		t.add(c.one(j), c.app)
 	}
 	return t.err()
+}
+
+// readBase reads the capture that is subtracted from all inputs, if there is one. A damaged
+// one counts in t.
+func (c *conversion) readBase(jobs []job, t *tally) error {
+	if c.o.base == "" {
+		return nil
+	}
+	if c.o.base == standard && slices.ContainsFunc(jobs, func(j job) bool { return j.input == standard }) {
+		return usagef("standard input holds one capture, not the --base and another")
+	}
+	p, err := c.app.readProfile(c.o.base, c.o.read)
+	if err != nil {
+		return err
+	}
+	c.o.baseProfile = p
+	if c.judge(c.o.base, p) != nil {
+		t.partly++
+	}
+	return nil
 }
 
 // makeFolder makes the folder of -o for several inputs.

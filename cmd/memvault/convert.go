@@ -61,6 +61,7 @@ const convertExample = `  memvault convert --to pprof scheduler_memory.bin
   memvault convert --to folded --leaks -o - scheduler.bin | inferno-flamegraph > leaks.svg
   memvault convert --to csv --like-memray scheduler_memory.bin
   memvault convert --to pprof --views peak --from -10m -o last.pb.gz scheduler_memory.bin
+  memvault convert --to pprof --base before.bin -o diff.pb.gz after.bin
   memvault convert --to pprof --merge -o forks.pb.gz forks.bin forks.bin.*
   zstdcat capture.bin.zst | memvault convert --to pprof - > capture.pb.gz`
 
@@ -68,7 +69,7 @@ const convertExample = `  memvault convert --to pprof scheduler_memory.bin
 type convertOptions struct {
 	readFlags
 	targetFlags
-	to, output                 string
+	to, output, base           string
 	views, labels              []string
 	goTypes, bareNames, native bool
 	merge, force               bool
@@ -77,6 +78,8 @@ type convertOptions struct {
 	viewList []heap.View // nil for all
 	labelSet pprof.Labels
 	read     heap.Options
+
+	baseProfile *heap.Profile // of base, once it is read
 }
 
 func newConvert(a *app) *cobra.Command {
@@ -113,6 +116,7 @@ func (o *convertOptions) addFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.labels, "labels", nil, "labels of samples: thread,thread_id,allocator or none (default thread,thread_id)")
 	f.BoolVar(&o.bareNames, "bare-names", false, "name functions without their module")
 	f.BoolVar(&o.native, "native", false, "add native stacks, as addresses beyond the Python ones")
+	f.StringVar(&o.base, "base", "", "subtract this capture: the output shows as a diff")
 	o.targetFlags.addTo(cmd)
 	o.readFlags.addTo(f)
 	f.BoolVar(&o.merge, "merge", false, "make one output of all inputs, with a label pid; needs -o")
@@ -154,6 +158,8 @@ func (o *convertOptions) resolve(cmd *cobra.Command) error {
 		return usagef("--go-types is a choice of views: give it or --views, not both")
 	case o.merge && !o.target.merges:
 		return usagef("--merge: %s shows one capture", o.target.name)
+	case o.merge && o.base != "":
+		return usagef("--base is subtracted from one capture: give it or --merge, not both")
 	case o.merge && o.output == "":
 		return hintf(usagef("--merge needs a name for its output"), "-o FILE, or -o - for standard output")
 	}

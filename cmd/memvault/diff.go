@@ -32,7 +32,8 @@ complete counts as damaged.`
 
 const diffExample = `  memvault diff before.bin after.bin
   memvault diff --leaks --by stack -n 5 before.bin after.bin
-  memvault diff --fail-over 10% --normalize duration main.bin branch.bin`
+  memvault diff --fail-over 10% --normalize duration main.bin branch.bin
+  memvault convert --to pprof --base before.bin -o diff.pb.gz after.bin`
 
 // diffFlags are the flags of diff.
 type diffFlags struct {

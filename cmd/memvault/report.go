@@ -91,7 +91,8 @@ func (f *reportFlags) resolve() (o report.Options, read heap.Options, err error)
 	return o, read, err
 }
 
-// inMemrayOrder has rows as Memray has them, where it matters which of them come first.
+// inMemrayOrder has rows as Memray has them, for reports that leave out what comes late. It
+// takes longer than all else.
 func (f *reportFlags) inMemrayOrder(read *heap.Options) {
 	read.Oldest, read.Native = f.likeMemray, f.likeMemray
 }

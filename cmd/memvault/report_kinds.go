@@ -90,7 +90,6 @@ func newReportTable(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f.inMemrayOrder(&read)
 			return a.printReport(args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
 				return report.NewTable(p, o)
 			}))

@@ -37,7 +37,7 @@ type remarker interface{ remark() error }
 var targets = []target{
 	{
 		name: "pprof", ext: ".pb.gz", binary: true, merges: true, open: openPprof,
-		flags: []string{"views", "go-types", "labels", "bare-names", "native"},
+		flags: []string{"views", "go-types", "labels", "bare-names", "native", "base"},
 	},
 	{
 		name: "speedscope", ext: ".speedscope.json", open: openSpeedscope,
@@ -98,10 +98,11 @@ type pprofConverter struct {
 	options pprof.Options
 	merger  *pprof.Merger
 	profile *heap.Profile
+	base    *heap.Profile // nil for none
 }
 
 func openPprof(o *convertOptions) converter {
-	c := &pprofConverter{options: pprof.Options{
+	c := &pprofConverter{base: o.baseProfile, options: pprof.Options{
 		Views: o.viewList, GoTypes: o.goTypes, Labels: o.labelSet, BareNames: o.bareNames, Native: o.native,
 	}}
 	if o.merge {
@@ -119,7 +120,10 @@ func (c *pprofConverter) Add(p *heap.Profile) error {
 }
 
 func (c *pprofConverter) Write(w io.Writer) error {
-	if c.merger == nil {
+	switch {
+	case c.base != nil:
+		return pprof.WriteDiff(w, c.profile, c.base, c.options)
+	case c.merger == nil:
 		return pprof.Write(w, c.profile, c.options)
 	}
 	p, err := c.merger.Profile()
