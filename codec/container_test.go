@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -123,22 +124,27 @@ func TestDamagedChecksum(t *testing.T) {
 
 // TestInspectLZ4 tells how far the end of a frame can be trusted.
 func TestInspectLZ4(t *testing.T) {
-	w := codectest.NewWriter(codec.Header{Version: 13, StartTime: 1.7e12})
-	w.Finish()
-	data, err := w.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, tt := range []struct {
-		container string
-		cut       int
-		want      codec.State
+		container   string
+		allocations uint64
+		cut         int
+		want        codec.State
 	}{
-		{"lz4", 0, codec.StateComplete},
-		{"lz4", 1, codec.StateCut},
-		{"lz4", 4, codec.StateCut},
-		{"legacy", 0, codec.StateUnknown},
+		{"lz4", 1, 0, codec.StateComplete},
+		{"lz4", 0, 0, codec.StateUnknown},
+		{"lz4", 1, 1, codec.StateCut},
+		{"lz4", 1, 4, codec.StateCut},
+		{"legacy", 1, 0, codec.StateUnknown},
 	} {
+		w := codectest.NewWriter(codec.Header{Version: 13, StartTime: 1.7e12})
+		for i := range tt.allocations {
+			w.Record(&codec.Record{Kind: codec.KindAllocation, Thread: 1, Allocator: codec.Malloc, Address: 64 + i, Size: 1})
+		}
+		w.Finish()
+		data, err := w.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
 		packed := pack(t, tt.container, data)
 		packed = packed[:len(packed)-tt.cut]
 		s, err := codec.Inspect(bytes.NewReader(packed), int64(len(packed)))
@@ -149,4 +155,32 @@ func TestInspectLZ4(t *testing.T) {
 			t.Errorf("%s without the last %d bytes: got %s, proved %v, want %s", tt.container, tt.cut, s.State, s.Proved, tt.want)
 		}
 	}
+}
+
+// TestKilledThenCompressed reads the file of a killed process that the lz4 tool has compressed,
+// zero tail and all, like the file itself.
+func TestKilledThenCompressed(t *testing.T) {
+	data, err := os.ReadFile("../testdata/captures/memray-1.20.0-py3.12/killed.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := statusOf(t, data)
+	if got := statusOf(t, pack(t, "lz4", data)); got != want {
+		t.Errorf("in LZ4: got %+v, want %+v", got, want)
+	}
+	if want.State != codec.StateUnfinished {
+		t.Errorf("state: got %s", want.State)
+	}
+}
+
+func statusOf(t *testing.T, data []byte) codec.Status {
+	t.Helper()
+	r, err := codec.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = r.Next()
+	}
+	return r.Status()
 }

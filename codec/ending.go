@@ -112,12 +112,12 @@ func (d *Reader) finishNew() {
 	case d.head.Format == AggregatedAllocations:
 		s.State = StateWriteError
 		s.Reason = "no trailer: writing the rows stopped half-way, as on a full disk"
+	case n == 0: // in LZ4 too, if not Memray but somebody else has compressed it
+		s.State = StateUnfinished
+		s.Reason = "no trailer: the process still runs, or was killed"
 	case d.src.lz4():
 		s.State = StateWriteError
 		s.Reason = "no trailer: tracking was stopped by a write error, as on a full disk"
-	case n == 0:
-		s.State = StateUnfinished
-		s.Reason = "no trailer: the process still runs, or was killed"
 	case s.Allocations+1 < n: // the last one may have been counted and not written
 		s.State = StateCut
 		s.Reason = fmt.Sprintf("%d of %d allocation records are there", s.Allocations, n)

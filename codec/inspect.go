@@ -149,7 +149,7 @@ func (s *Summary) inspectLZ4(r io.ReaderAt) error {
 	case strings.Trim(string(mark), "\x00") != "":
 		s.State, s.Reason = StateCut, "the LZ4 frame has no end mark: a broken copy or download, or a full disk"
 	case s.Header.Allocations == 0 && s.Header.Format == AllAllocations:
-		s.State, s.Reason = StateComplete, "the LZ4 frame has an end mark; by the header, nothing was allocated"
+		s.Reason = "by the header nothing was allocated, or an unfinished capture was compressed: only reading it all tells"
 	default:
 		s.State, s.Reason = StateComplete, "the LZ4 frame has an end mark; whether a trailer lies before it, only reading it all tells"
 	}
