@@ -25,7 +25,7 @@ const (
 
 // gcPercent trades a little time for memory: nearly all of it is tables that are not
 // garbage and hold no pointers, so collecting early is cheap.
-const gcPercent = 10
+const gcPercent = 5
 
 func main() {
 	if os.Getenv("GOGC") == "" {
