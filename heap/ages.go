@@ -1,38 +1,32 @@
 package heap
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // ages finds for each sample and view which event made the oldest of the allocations that
 // it counts. Memray 1.20 orders its rows by that, and where a report of it ends early that
 // order decides which rows are left out. What is alive of a sample is in a queue in the
-// order in which it was made; what has died is dropped when it comes to the front, or
-// when it may be half of all.
+// order in which it was made, where it is found by bisection; what has died is dropped when
+// it comes to the front or to the back, or when it may be half of all.
 type ages struct {
 	samples []sampleAges
-	alive   map[madeKey]living
 	hits    []piece // scratch
 }
 
 type sampleAges struct {
 	queue   []made
+	dead    int    // of queue
 	touched uint64 // as in count
 	oldest  [Views]uint64
 }
 
 type made struct {
-	event uint64
-	seq   uint32 // as in event
-}
-
-// madeKey identifies what is alive: a sample is of one thread.
-type madeKey struct{ sample, seq uint32 }
-
-type living struct {
 	event  uint64
-	pieces int // 1, or what is left of a mapping
+	seq    uint32 // as in event; it grows along a queue, for a sample is of one thread
+	pieces uint32 // 1, or what is left of a mapping; 0 is dead
 }
-
-func newAges() *ages { return &ages{alive: map[madeKey]living{}} }
 
 // before looks at the samples that e is about to change.
 func (a *ages) before(l *ledger, e *event) {
@@ -81,11 +75,11 @@ func (a *ages) make(l *ledger, e *event) {
 	if e.op == opMap && e.size == 0 {
 		return
 	}
-	if n := uint64(len(s.queue)); n > 64 && n > 2*l.counts[e.sample].now.Count {
-		s.queue = slices.DeleteFunc(s.queue, func(m made) bool { return !a.lives(e.sample, m) })
+	if n := len(s.queue); n > 64 && s.dead > n/2 {
+		s.queue = slices.DeleteFunc(s.queue, func(m made) bool { return m.pieces == 0 })
+		s.dead = 0
 	}
-	s.queue = append(s.queue, made{event: l.event + 1, seq: e.seq})
-	a.alive[madeKey{e.sample, e.seq}] = living{event: l.event + 1, pieces: 1}
+	s.queue = append(s.queue, made{event: l.event + 1, seq: e.seq, pieces: 1})
 }
 
 // leave is for a block that is about to be freed, if there is one.
@@ -97,25 +91,43 @@ func (a *ages) leave(l *ledger, old block) {
 
 // change adds n to the pieces of an allocation.
 func (a *ages) change(l *ledger, sample, seq uint32, n int) {
-	a.settle(l, sample)
-	k := madeKey{sample, seq}
-	x := a.alive[k]
-	if x.pieces += n; x.pieces > 0 {
-		a.alive[k] = x
+	s := a.settle(l, sample)
+	m := s.find(seq)
+	if m == nil || m.pieces == 0 {
 		return
 	}
-	delete(a.alive, k)
+	if m.pieces = uint32(int(m.pieces) + n); m.pieces > 0 {
+		return
+	}
+	s.dead++
+	for k := len(s.queue); k > 0 && s.queue[k-1].pieces == 0; k-- {
+		s.queue = s.queue[:k-1]
+		s.dead--
+	}
 }
 
-func (a *ages) lives(sample uint32, m made) bool {
-	return a.alive[madeKey{sample, m.seq}].event == m.event
+// find gives the allocation with this number, or nil.
+func (s *sampleAges) find(seq uint32) *made {
+	if len(s.queue) == 0 {
+		return nil
+	}
+	// Numbers are modulo 2^32, so they are compared by how far they are from the first.
+	first := s.queue[0].seq
+	i, ok := slices.BinarySearchFunc(s.queue, seq-first, func(m made, want uint32) int {
+		return cmp.Compare(m.seq-first, want)
+	})
+	if !ok {
+		return nil
+	}
+	return &s.queue[i]
 }
 
 // front gives the event that made the oldest of what is alive of sample i, or 0.
 func (a *ages) front(i uint32) uint64 {
 	s := &a.samples[i]
-	for len(s.queue) > 0 && !a.lives(i, s.queue[0]) {
+	for len(s.queue) > 0 && s.queue[0].pieces == 0 {
 		s.queue = s.queue[1:]
+		s.dead--
 	}
 	if len(s.queue) == 0 {
 		return 0

@@ -24,7 +24,7 @@ func newFollower(h *codec.Header, o *Options, w window) *follower {
 		f.maxima = &maxima{of: make([]uint32, 1), sites: make([]site, 1), clock: h.StartTime}
 	}
 	if o.Oldest {
-		f.ages = newAges()
+		f.ages = &ages{}
 	}
 	if h.Allocations != 0 {
 		f.end = h.EndTime

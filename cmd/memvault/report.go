@@ -92,7 +92,7 @@ func (f *reportFlags) resolve() (o report.Options, read heap.Options, err error)
 }
 
 // inMemrayOrder has rows as Memray has them, for reports that leave out what comes late. It
-// takes longer than all else.
+// takes about as long again as the pass.
 func (f *reportFlags) inMemrayOrder(read *heap.Options) {
 	read.Oldest, read.Native = f.likeMemray, f.likeMemray
 }
