@@ -103,7 +103,7 @@ func (s *Series) trace(start int64, value func(SeriesPoint) uint64) plotter.XYs 
 		for _, at := range s.Points[i:min(i+step, len(s.Points))] {
 			most = max(most, value(at))
 		}
-		out = append(out, plotter.XY{X: float64(s.Points[i].Time-start) / 1000, Y: float64(most)})
+		out = append(out, plotter.XY{X: (float64(s.Points[i].Time) - float64(start)) / 1000, Y: float64(most)})
 	}
 	if len(out) == 1 {
 		out = append(out, plotter.XY{X: out[0].X + 0.001, Y: out[0].Y})
@@ -125,8 +125,10 @@ func timeTicks(lo, hi float64) []plot.Tick {
 			break
 		}
 	}
-	for hi-lo > 10*step {
-		step += 24 * 3600
+	const day = 24 * 3600
+	if hi-lo > 10*step {
+		step = day * math.Ceil((hi-lo)/(10*day))
+		return ticks(lo, hi, step, func(seconds float64) string { return fmt.Sprintf("%gd", seconds/day) })
 	}
 	return ticks(lo, hi, step, func(seconds float64) string {
 		return time.Duration(math.Round(seconds * 1e9)).String()

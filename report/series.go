@@ -77,7 +77,7 @@ func (s *Series) StrideText() string {
 	case s.Stride == 1:
 		return fmt.Sprintf("%d points, every memory record of the capture, %s apart on average", n, spacing.Round(time.Millisecond))
 	case s.FirstOnly:
-		return fmt.Sprintf("%d points, every %dth memory record of the capture, %s apart on average", n, s.Stride, spacing.Round(time.Millisecond))
+		return fmt.Sprintf("%d points, each the first of %d memory records, %s apart on average", n, s.Stride, spacing.Round(time.Millisecond))
 	}
 	return fmt.Sprintf("%d points, each the maximum of %d memory records, %s apart on average", n, s.Stride, spacing.Round(time.Millisecond))
 }
