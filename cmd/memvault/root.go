@@ -30,6 +30,8 @@ Exit codes:
     130  interrupted (143: ended by SIGTERM)`
 
 const rootExample = `  memvault inspect scheduler_memory.bin
+  memvault explain scheduler_memory.bin
+  memvault report summary -n 20 scheduler_memory.bin
   memvault convert --to pprof scheduler_memory.bin
   memvault dump scheduler_memory.bin | less`
 
@@ -37,7 +39,7 @@ const rootExample = `  memvault inspect scheduler_memory.bin
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "memvault",
-		Short:         "Read Memray captures and convert them",
+		Short:         "Read Memray captures, explain and convert them",
 		Long:          rootLong,
 		Example:       rootExample,
 		Version:       moduleVersion(),
