@@ -30,6 +30,15 @@ func hintf(err error, format string, args ...any) error {
 	return &hintError{err, fmt.Sprintf(format, args...)}
 }
 
+// A codedError ends the process with a code of its own, after being told.
+type codedError struct {
+	err  error
+	code int
+}
+
+func (e *codedError) Error() string { return e.err.Error() }
+func (e *codedError) Unwrap() error { return e.err }
+
 // A toldError ends the process with a code, everything having been said already.
 type toldError struct{ code int }
 

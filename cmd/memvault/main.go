@@ -11,14 +11,18 @@ import (
 	"syscall"
 )
 
-// The exit codes, as in --help and README. 4 and 75 are kept for commands to come.
+// The exit codes, as in --help and README.
 const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
 	exitPartly = 3
+	// exitConflict: bytes are not what they should be, or something else has their place.
+	exitConflict = 4
 	// exitFindings: what was asked for is beyond a limit.
 	exitFindings = 5
+	// exitRetry: nothing is wrong with the command; it may do later.
+	exitRetry = 75
 	// exitSignal is added to the number of the signal that ended memvault.
 	exitSignal = 128
 )
@@ -91,6 +95,7 @@ func catchSignals() chan os.Signal {
 func exitCode(err error) int {
 	var usage *usageError
 	var told *toldError
+	var coded *codedError
 	var signal interruptError
 	switch {
 	case err == nil:
@@ -101,6 +106,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &told):
 		return told.code
+	case errors.As(err, &coded):
+		return coded.code
 	default:
 		return exitFailed
 	}

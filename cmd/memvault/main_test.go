@@ -23,6 +23,8 @@ func TestExitCode(t *testing.T) {
 		{"usage with a hint", hintf(usagef("x"), "y"), 2},
 		{"usage of a file", inFile("a.bin", usagef("x")), 2},
 		{"told", &toldError{3}, 3},
+		{"conflict of a file", inFile("a.bin", &codedError{errors.New("x"), exitConflict}), 4},
+		{"live", hintf(&codedError{errors.New("x"), exitRetry}, "y"), 75},
 		{"interrupted", interruptError(syscall.SIGINT), 130},
 		{"interrupted while writing", inFile("a", fmt.Errorf("write: %w", interruptError(syscall.SIGTERM))), 143},
 	}

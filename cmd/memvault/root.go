@@ -17,8 +17,8 @@ FILE may be - for standard input. Captures are recognised by their content, also
 within LZ4, zstd or gzip; the name does not matter.
 
 Each flag can also be set by an environment variable, MEMVAULT_ and its name, as
-MEMVAULT_LIKE_MEMRAY=1 for --like-memray; only --force cannot. A flag on the command
-line wins.
+MEMVAULT_LIKE_MEMRAY=1 for --like-memray; only --force, --yes and --sacrifice cannot. A
+flag on the command line wins.
 
 Exit codes:
 
@@ -26,7 +26,9 @@ Exit codes:
     1    failed
     2    the command line is wrong
     3    done in part: a capture is damaged, or some of the files failed
-    5    beyond a limit: diff --fail-over
+    4    bytes are not what they should be, or something else has their place
+    5    beyond a limit, or findings: diff --fail-over, gc --check, doctor
+    75   try again later: a capture is live, a folder locked, a store unreachable
     130  interrupted (143: ended by SIGTERM)`
 
 const rootExample = `  memvault inspect scheduler_memory.bin
@@ -116,7 +118,7 @@ func (a *app) addJSON(cmd *cobra.Command) {
 }
 
 // neverByEnv holds the flags that must be typed.
-var neverByEnv = map[string]bool{"force": true, "help": true, "version": true}
+var neverByEnv = map[string]bool{"force": true, "yes": true, "sacrifice": true, "help": true, "version": true}
 
 // bindEnv sets each flag of cmd that is not on the command line from its environment
 // variable, if that is set and not empty.
