@@ -17,6 +17,8 @@ type app struct {
 	json       bool
 	quiet      bool
 	noProgress bool
+	// state is the folder that statedir.Open gets.
+	state string
 
 	// writing is held while an output file is unfinished on the disk.
 	writing sync.Mutex

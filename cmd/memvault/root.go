@@ -61,6 +61,7 @@ func newRoot(a *app) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only: no warnings, no progress")
 	flags.BoolVar(&a.noProgress, "no-progress", false, "show no progress bar")
+	flags.StringVar(&a.state, "state", "", "folder for what memvault remembers (default: $XDG_STATE_HOME/memvault)")
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newConvert(a),
