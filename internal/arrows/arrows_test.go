@@ -34,8 +34,8 @@ const (
 //	              codec
 //	         codec/linetable
 var allowed = map[string][]string{
-	"cmd":              {"codec", "codec/codectest", "convert", "heap", "internal", "report"},
-	"bench":            {"codec", "codec/codectest", "convert", "heap", "internal", "report"},
+	"cmd":              {"codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
+	"bench":            {"codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
 	"convert":          {"codec", "convert/internal", "heap", "internal"},
 	"convert/internal": {"codec", "heap", "internal"},
 	"report":           {"codec", "heap", "internal"},
@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"codec":            {"codec/linetable"},
 	"codec/codectest":  {"codec", "codec/linetable"},
 	"codec/linetable":  {},
+	"retention":        {"codec", "internal"},
 	"internal":         {},
 	// What only tests use may reach up.
 	"internal/memraytest": {"codec", "codec/codectest", "convert", "heap", "internal"},
