@@ -34,11 +34,12 @@ const (
 //	              codec
 //	         codec/linetable
 var allowed = map[string][]string{
-	"cmd":              {"codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
+	"cmd":              {"archive", "codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
 	"bench":            {"codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
 	"convert":          {"codec", "convert/internal", "heap", "internal"},
 	"convert/internal": {"codec", "heap", "internal"},
 	"report":           {"codec", "heap", "internal"},
+	"archive":          {"codec", "heap", "internal"},
 	"heap":             {"codec", "codec/linetable", "internal"},
 	"codec":            {"codec/linetable"},
 	"codec/codectest":  {"codec", "codec/linetable"},
