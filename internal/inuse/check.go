@@ -1,0 +1,28 @@
+package inuse
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/memvault/memvault/codec"
+)
+
+// The errors of TryLease.
+var (
+	// ErrRefused: somebody has the file open or mapped, perhaps we ourselves by another descriptor.
+	ErrRefused = errors.New("somebody has the file open")
+	// ErrNoLease: no lease can be had, or none that proves anything, on this file system or with
+	// these rights.
+	ErrNoLease = errors.New("no lease to be had")
+)
+
+// Check tells whether the capture f is in use. f must come from OpenFile or OpenAt and be the
+// only descriptor that this process has of the file: another one counts as somebody else's.
+// hdr is its header; nil lets Check read it from f when it is needed.
+//
+// It takes up to Options.Settle where others hold the file, and up to Options.Idle with
+// Options.Wait. The error is one of reading f, or of ctx; the verdict is then Unknown.
+func Check(ctx context.Context, f *os.File, hdr *codec.Header, o Options) (Verdict, error) {
+	return check(ctx, f, hdr, o)
+}
