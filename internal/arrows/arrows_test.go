@@ -34,7 +34,7 @@ const (
 //	              codec
 //	         codec/linetable
 var allowed = map[string][]string{
-	"cmd":              {"archive", "codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
+	"cmd":              {"airflow", "archive", "codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
 	"bench":            {"codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
 	"convert":          {"codec", "convert/internal", "heap", "internal"},
 	"convert/internal": {"codec", "heap", "internal"},
@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"codec/codectest":  {"codec", "codec/linetable"},
 	"codec/linetable":  {},
 	"retention":        {"codec", "internal"},
+	"airflow":          {"codec", "internal"},
 	"internal":         {},
 	"internal/inuse":   {"codec"},
 	"internal/removal": {"codec", "internal"},
