@@ -34,10 +34,11 @@ const (
 //	              codec
 //	         codec/linetable
 var allowed = map[string][]string{
-	"cmd":              {"airflow", "archive", "codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
+	"cmd":              {"airflow", "archive", "codec", "codec/codectest", "convert", "heap", "internal", "report", "retention", "watch"},
 	"bench":            {"codec", "codec/codectest", "convert", "heap", "internal", "report", "retention"},
 	"convert":          {"codec", "convert/internal", "heap", "internal"},
 	"convert/internal": {"codec", "heap", "internal"},
+	"watch":            {"retention"},
 	"report":           {"codec", "heap", "internal"},
 	"archive":          {"codec", "heap", "internal"},
 	"heap":             {"codec", "codec/linetable", "internal"},
