@@ -7,6 +7,8 @@ package retention
 import (
 	"path/filepath"
 	"time"
+
+	"github.com/memvault/memvault/internal/removal"
 )
 
 // State is what is known of the writer of a capture.
@@ -66,11 +68,16 @@ type Capture struct {
 	Note string
 	// Pinned says why it cannot be deleted whatever the policy says; empty when it can.
 	Pinned string
+	// File is what removal needs to delete this very file; zero in a bucket.
+	File removal.Identity
 
 	State    State
 	Archived Archived
 	// Held tells that processes hold it open which never write: deleting it frees nothing.
 	Held bool
+	// OnlyArchived tells that there is no proof that nobody writes it: it may go only when it
+	// is archived, whatever the policy says.
+	OnlyArchived bool
 	// Kept tells that a file <name>.keep lies beside it.
 	Kept bool
 }

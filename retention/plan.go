@@ -2,6 +2,7 @@ package retention
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -58,6 +59,63 @@ var ErrEmpty = errors.New("the policy is empty: it neither keeps nor limits anyt
 // Plan decides what becomes of each capture. It has no side effects: the same arguments give
 // the same Plan, whose Decisions are in the order of the captures. Days and hours are those
 // of the location of now. Errors are ErrEmpty and those of a policy that makes no sense.
+//
+//  1. What is live, of unknown state, pinned or of the future is set aside: no rule counts it.
+//  2. The rest is grouped, and each Keep rule marks what it wants.
+//  3. Without limits, all that is not marked goes. With limits: what is too old, then the oldest
+//     of the groups that are too many or too large, then, while all together are beyond the
+//     budget or the disk is too full, the oldest of the group that occupies most.
+//  4. Where free space is critical, the same again among what may be sacrificed.
 func (p Policy) Plan(captures []Capture, disk Disk, now time.Time) (*Plan, error) {
-	return nil, errors.New("not built yet")
+	if err := p.check(disk); err != nil {
+		return nil, err
+	}
+	n := &planner{Policy: p, captures: captures, disk: disk, now: now}
+	n.within = "within " + FormatDuration(p.KeepWithin) + " of the newest (--keep-within)"
+	n.plan.Decisions = make([]Decision, len(captures))
+	n.setAside()
+	n.makeGroups()
+	for g := range n.groups {
+		n.keep(n.members(g))
+	}
+	if p.limited() {
+		n.limits()
+	} else {
+		n.rest()
+	}
+	n.explainArchive()
+	return &n.plan, nil
+}
+
+// check refuses policies that cannot be meant.
+func (p *Policy) check(d Disk) error {
+	switch {
+	case !p.limited() && !p.keeps():
+		return ErrEmpty
+	case min(p.KeepLast, p.KeepHourly, p.KeepDaily, p.KeepWeekly, p.MaxCount) < 0,
+		min(p.KeepWithin, 0) < 0, min(p.MaxTotal, p.Budget, p.MinFree.Count, p.MinInodes.Count) < 0:
+		return errors.New("the policy has a negative number")
+	case p.MaxAge != nil && *p.MaxAge < 0:
+		return errors.New("the policy has a negative age")
+	case p.Slack < 0 || p.Slack >= 1:
+		return fmt.Errorf("the slack is %v, want 0 or more and less than 1", p.Slack)
+	case !p.MinFree.IsZero() && d.Total == 0:
+		return errors.New("the policy wants free space, but how much there is is not known")
+	}
+	return nil
+}
+
+// limited tells whether the policy sets a limit, keeps whether it keeps something.
+func (p *Policy) limited() bool {
+	return p.MaxAge != nil || p.MaxTotal > 0 || p.MaxCount > 0 || p.pressing()
+}
+
+// pressing tells whether the policy has a limit for all groups together.
+func (p *Policy) pressing() bool {
+	return p.Budget > 0 || !p.MinFree.IsZero() || !p.MinInodes.IsZero()
+}
+
+func (p *Policy) keeps() bool {
+	return p.KeepLast > 0 || p.KeepHourly > 0 || p.KeepDaily > 0 || p.KeepWeekly > 0 ||
+		p.KeepWithin > 0 || len(p.KeepTags) > 0
 }

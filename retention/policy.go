@@ -12,7 +12,7 @@ type Policy struct {
 	// last hours, days or weeks that have one. Hours and days are those of the location of
 	// the time that Plan is given, weeks begin on Monday. 0 asks for none.
 	KeepLast, KeepHourly, KeepDaily, KeepWeekly int
-	// KeepWithin keeps what ended less than this before the newest of its group. 0 is none.
+	// KeepWithin keeps what ended at most this long before the newest of its group. 0 is none.
 	KeepWithin time.Duration
 	// KeepTags keeps what has one of these labels: a name, or name=value.
 	KeepTags []string
@@ -29,7 +29,7 @@ type Policy struct {
 	// MinFree is how much of the file system is to stay free, MinInodes how many of its inodes.
 	MinFree, MinInodes Amount
 	// WarnFree and CriticalFree are the other two watermarks; when zero, one and a half of
-	// MinFree and half of it.
+	// MinFree and half of it. Those of Budget lie a tenth below and above it.
 	WarnFree, CriticalFree Amount
 	// Slack is how far beyond Budget, MinFree and MinInodes deleting goes on, as a part of
 	// them, so that the next file does not break them again: 0.1 is a tenth.
