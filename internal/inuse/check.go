@@ -24,5 +24,15 @@ var (
 // It takes up to Options.Settle where others hold the file, and up to Options.Idle with
 // Options.Wait. The error is one of reading f, or of ctx; the verdict is then Unknown.
 func Check(ctx context.Context, f *os.File, hdr *codec.Header, o Options) (Verdict, error) {
-	return check(ctx, f, hdr, o)
+	v, lease, err := Acquire(ctx, f, hdr, o)
+	if lease != nil {
+		err = errors.Join(err, lease.Release())
+	}
+	return v, err
+}
+
+// Acquire is Check, and keeps the lease that proves a file Free, for what is to be done with
+// the file while nobody else can open it. The lease is nil where the verdict has another ground.
+func Acquire(ctx context.Context, f *os.File, hdr *codec.Header, o Options) (Verdict, *Lease, error) {
+	return acquire(ctx, f, hdr, o)
 }

@@ -23,6 +23,9 @@ func TryLease(*os.File) (*Lease, error) {
 // Lost is never closed.
 func (*Lease) Lost() <-chan struct{} { return nil }
 
+// Held tells false.
+func (*Lease) Held() bool { return false }
+
 // Release does nothing.
 func (*Lease) Release() error { return nil }
 
@@ -34,6 +37,6 @@ func OpenAt(dir *os.File, name string) (*os.File, error) {
 	return nil, &os.PathError{Op: "openat", Path: name, Err: errors.ErrUnsupported}
 }
 
-func check(context.Context, *os.File, *codec.Header, Options) (Verdict, error) {
-	return Verdict{Reason: "what is in use is only known on Linux, not on " + runtime.GOOS}, nil
+func acquire(context.Context, *os.File, *codec.Header, Options) (Verdict, *Lease, error) {
+	return Verdict{Reason: "what is in use is only known on Linux, not on " + runtime.GOOS}, nil, nil
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package inuse
+
+// bootClock is unknown.
+func bootClock() moment { return moment{} }
