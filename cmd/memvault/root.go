@@ -70,6 +70,7 @@ func newRoot(a *app) *cobra.Command {
 		newExplain(a),
 		newInspect(a),
 		newReport(a),
+		newRotate(a),
 		newVersion(a),
 		newView(a),
 		newCompletion(),
