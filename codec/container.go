@@ -142,6 +142,38 @@ func (s *source) fault(err error) error {
 	}
 }
 
+// Unpacked is the raw stream of a capture, or of any other file.
+type Unpacked struct{ src *source }
+
+// Unpack takes off r what NewReader would, without looking at what is within. The error is r's own,
+// or says that a compressed stream begins with nonsense.
+func Unpack(r io.Reader) (*Unpacked, error) {
+	src, err := openSource(r)
+	if err != nil {
+		return nil, err
+	}
+	return &Unpacked{src}, nil
+}
+
+// Container is as Reader.Container gives it.
+func (u *Unpacked) Container() string { return u.src.name() }
+
+// Read reads the raw stream. The error is io.EOF only where compression ends as it should;
+// io.ErrUnexpectedEOF where it is cut short; and r's own where that failed.
+func (u *Unpacked) Read(b []byte) (int, error) {
+	n, err := readFull(u.src.r, b)
+	if err != nil && err != io.EOF {
+		err = u.src.fault(err)
+	}
+	return n, err
+}
+
+// Close frees what decompression holds. It does not close the reader given to Unpack.
+func (u *Unpacked) Close() error {
+	u.src.close()
+	return nil
+}
+
 // headerFault names an error of the stream that came before the header was complete.
 func (s *source) headerFault(err error, offset int64) error {
 	err = s.fault(err)

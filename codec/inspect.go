@@ -107,8 +107,9 @@ func dataEnd(r io.ReaderAt, from, size int64) (int64, byte, error) {
 		return bytes.TrimRight(buf[:n], "\x00"), err
 	}
 	lo, hi := from/page, (size+page-1)/page // page lo holds data, the pages from hi on do not
-	for hi-lo > 1 {
-		mid := lo + (hi-lo)/2
+	for back := int64(1); hi-lo > 1; back = min(2*back, hi) {
+		// From the end at first, in longer and longer steps: most files have few zeros there.
+		mid := max(hi-back, lo+(hi-lo)/2)
 		b, err := tail(mid)
 		if err != nil {
 			return 0, 0, err

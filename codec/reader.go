@@ -50,13 +50,21 @@ const (
 // NewReader unpacks r by its content, starts reading and decodes the header. The error
 // wraps ErrEmpty, ErrNeverStarted, ErrMagic, ErrVersion or ErrHeader, or is r's own.
 // Whoever does not read to the end must call Close. After an error, too, r may be read once more.
-func NewReader(r io.Reader) (*Reader, error) {
+func NewReader(r io.Reader) (*Reader, error) { return NewTeeReader(r, io.Discard) }
+
+// NewTeeReader is NewReader, and writes to raw what it reads of the raw (decompressed) stream.
+// Once Next has returned io.EOF that is all of it, unless the state is StateCut. Raw must not fail.
+func NewTeeReader(r io.Reader, raw io.Writer) (*Reader, error) {
 	src, err := openSource(r)
 	if err != nil {
 		return nil, err
 	}
 	d := &Reader{src: src}
-	d.window = *newWindow(src.r, src.close)
+	stream := src.r
+	if raw != io.Discard {
+		stream = io.TeeReader(stream, raw)
+	}
+	d.window = *newWindow(stream, src.close)
 	if err := d.readHeader(); err != nil {
 		d.close()
 		return nil, err

@@ -192,11 +192,12 @@ func (b *Builder) allocation(r *codec.Record) {
 // all the same: null pointers of malloc up to 1.9.0 and of pymalloc to this day, and
 // MAP_FAILED up to 1.9.0 (facts: section 7.5).
 func (b *Builder) failed(r *codec.Record) bool {
-	if b.like.has(quirkFailed) {
-		return false
-	}
+	return !b.like.has(quirkFailed) && gaveNothing(b.head, r)
+}
+
+func gaveNothing(h *codec.Header, r *codec.Record) bool {
 	if r.Allocator == codec.Mmap {
-		return r.Address == mapFailed(b.head)
+		return r.Address == mapFailed(h)
 	}
 	return r.Address == 0
 }

@@ -33,6 +33,7 @@ type liveTable struct {
 	dir   []segment // of 2^depth; several neighbours may be the same
 	depth uint
 	seed  uint64 // so that nobody can choose addresses that collide
+	n     int    // segments
 
 	scratch *[segmentSize]block // of split, which leaves no garbage behind
 }
@@ -53,7 +54,7 @@ func newSegment(depth uint) segment {
 }
 
 func newLiveTable() liveTable {
-	return liveTable{dir: []segment{newSegment(0)}, seed: rand.Uint64(), scratch: new([segmentSize]block)}
+	return liveTable{dir: []segment{newSegment(0)}, seed: rand.Uint64(), n: 1, scratch: new([segmentSize]block)}
 }
 
 // hash mixes by a factor of wyhash. A random one would spread addresses at equal distances badly
@@ -147,6 +148,7 @@ func (t *liveTable) split(s segment, h uint64) {
 	bit := uint64(1) << (63 - s.depth)
 	s.depth++
 	other := newSegment(s.depth)
+	t.n++
 	for i := range span / 2 {
 		t.dir[first+span/2+i] = other
 	}

@@ -1,0 +1,90 @@
+package heap
+
+import (
+	"unsafe"
+
+	"github.com/memvault/memvault/codec"
+)
+
+// Totals is what a capture says of the whole heap.
+type Totals struct {
+	// Peak is Profile.PeakBytes; Live is what is alive at the end. Both are in bytes.
+	Peak, Live uint64
+	// Allocations does not count deallocations. It is 0 in aggregated captures, which do not tell.
+	Allocations uint64
+}
+
+// Counter counts what Totals holds, and nothing else, in one pass. It keeps the live blocks but
+// no stacks, so it needs far less memory than a Builder, and Memory tells how much.
+type Counter struct {
+	head        *codec.Header
+	ledger      *ledger
+	batch       *batch
+	allocations uint64
+	rows        Totals
+}
+
+// NewCounter returns a Counter for a capture with header h.
+func NewCounter(h *codec.Header) *Counter {
+	return &Counter{head: h, ledger: newLedger(h, &Options{}, window{}), batch: new(batch)}
+}
+
+// Add takes in one record.
+func (c *Counter) Add(r *codec.Record) {
+	switch r.Kind {
+	case codec.KindAllocation:
+		c.allocation(r)
+	case codec.KindAggregated:
+		c.rows.Peak = satAdd(c.rows.Peak, r.Row.PeakBytes)
+		c.rows.Live = satAdd(c.rows.Live, r.Row.LeakedBytes)
+	}
+}
+
+// allocation passes an event on, as Builder.allocation does, but all of them are of one sample.
+func (c *Counter) allocation(r *codec.Record) {
+	e := &c.batch.events[c.batch.n]
+	*e = event{address: r.Address, size: r.Size, sample: 1}
+	switch a := r.Allocator; {
+	case a == codec.Free || a == codec.PymallocFree:
+		e.op = opFree
+	case a == codec.Munmap:
+		e.op = opUnmap
+	case gaveNothing(c.head, r):
+		e.op = opNothing
+	case a == codec.Mmap:
+		e.op = opMap
+		c.allocations++
+	default:
+		e.op = opMalloc
+		c.allocations++
+	}
+	if c.batch.n++; c.batch.n == batchSize {
+		c.flush()
+	}
+}
+
+func (c *Counter) flush() {
+	c.ledger.apply(c.batch)
+	c.batch.n = 0
+}
+
+// Totals gives what has been counted so far.
+func (c *Counter) Totals() Totals {
+	if c.head.Format == codec.AggregatedAllocations {
+		return c.rows
+	}
+	c.flush()
+	return Totals{Peak: c.ledger.peak, Live: c.ledger.total, Allocations: c.allocations}
+}
+
+// Memory is how many bytes the Counter holds, and may hold at the next growth of its tables, when
+// the old one and the new one are there at once. It is cheap, and grows with the live blocks and mappings.
+func (c *Counter) Memory() int64 {
+	const growth = 9 // quarters: a slice, and its successor that is a quarter longer
+	l := c.ledger
+	blocks := int64(l.live.n+1) * int64(unsafe.Sizeof(*l.live.scratch)+unsafe.Sizeof(segmentInfo{}))
+	folder := int64(len(l.live.dir)) * int64(unsafe.Sizeof(segment{})) * 3 // it doubles
+	pieces := int64(cap(l.ranges.nodes))*int64(unsafe.Sizeof(rangeNode{})) +
+		int64(cap(l.hits))*int64(unsafe.Sizeof(piece{})) + int64(cap(l.series.points))*int64(unsafe.Sizeof(Point{}))
+	return blocks + folder + pieces*growth/4 + int64(unsafe.Sizeof(*c.batch))
+}
