@@ -78,6 +78,9 @@ type Capture struct {
 	// OnlyArchived tells that there is no proof that nobody writes it: it may go only when it
 	// is archived, whatever the policy says.
 	OnlyArchived bool
+	// Leftover tells that it is the partial copy of a capture that Memray was compressing when it
+	// was killed: no Keep rule counts or keeps it.
+	Leftover bool
 	// Kept tells that a file <name>.keep lies beside it.
 	Kept bool
 }

@@ -7,13 +7,6 @@ import (
 	"time"
 )
 
-// ScanOptions say how captures are found.
-type ScanOptions struct {
-	// Recursive enters folders within the folder, on the same file system.
-	Recursive bool
-	Log       *slog.Logger
-}
-
 // CleanOptions say what Clean does.
 type CleanOptions struct {
 	Scan   ScanOptions

@@ -65,10 +65,10 @@ func (n *planner) keep(members []member) {
 	buckets := n.buckets()
 	var newest *time.Time
 	for _, m := range members {
-		if !n.candidate(m.capture) {
+		c := &n.captures[m.capture]
+		if !n.candidate(m.capture) || c.Leftover && !c.Kept {
 			continue
 		}
-		c := &n.captures[m.capture]
 		if newest == nil {
 			newest = &c.End
 		}

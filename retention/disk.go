@@ -1,0 +1,27 @@
+package retention
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// addTrash counts what lies in a trash folder. One that is not there is empty.
+func (d *Disk) addTrash(trash string) error {
+	entries, err := os.ReadDir(trash)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue // deleted meanwhile, or not ours
+		}
+		d.Trash += allocated(info)
+		d.TrashFiles++
+	}
+	return nil
+}
