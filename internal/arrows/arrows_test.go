@@ -49,7 +49,7 @@ var allowed = map[string][]string{
 	"retention":         {"codec", "internal"},
 	"airflow":           {"codec", "internal"},
 	"internal":          {},
-	"internal/inuse":    {"codec"},
+	"internal/inuse":    {"codec", "internal"},
 	"internal/removal":  {"codec", "internal"},
 	"internal/statedir": {"internal"},
 	// What only tests use may reach up.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/memvault/memvault/internal/bootclock"
 )
 
 // Memory remembers where the data of files ended, and since when: how long a file has been quiet
@@ -28,13 +30,8 @@ type observation struct {
 	Last     moment `json:"last"`
 }
 
-// moment is a time by two clocks: the wall's, which may be set, and that of the boot, which ends with it.
-type moment struct {
-	Wall time.Time `json:"wall"`
-	// Up is the time since boot; Boot tells one boot from others, "" where that is unknown.
-	Up   time.Duration `json:"up"`
-	Boot string        `json:"boot"`
-}
+// moment is a time by the wall's clock, which may be set, and that of the boot, which ends with it.
+type moment = bootclock.Moment
 
 const (
 	rememberFor = 30 * 24 * time.Hour
@@ -98,9 +95,7 @@ func (m *Memory) clock() moment {
 	if m.now != nil {
 		return m.now()
 	}
-	now := bootClock()
-	now.Wall = time.Now().Round(0)
-	return now
+	return bootclock.Read()
 }
 
 // between is how long it certainly was from one moment to another: the less of what two clocks say,

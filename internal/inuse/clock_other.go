@@ -1,6 +1,0 @@
-//go:build !linux
-
-package inuse
-
-// bootClock is unknown.
-func bootClock() moment { return moment{} }
