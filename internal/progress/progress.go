@@ -12,17 +12,16 @@ import (
 // After is how long nothing is shown: what is done sooner needs no bar.
 const After = 2 * time.Second
 
-// Reader is an io.Reader that shows how much was read through it, with rate and
-// estimated time left. It does not start a goroutine.
-type Reader struct {
-	r    io.Reader
+// Bar shows on a terminal how much is done, with rate and estimated time left. It does not
+// start a goroutine.
+type Bar struct {
 	bar  *progressbar.ProgressBar
 	gate *gate
 }
 
-// NewReader shows on the terminal out what is read of r, which holds size bytes;
-// -1 when that is not known. Label stands before the bar.
-func NewReader(r io.Reader, size int64, out io.Writer, label string) *Reader {
+// New shows on the terminal out how much of size bytes is done; -1 when that is not known.
+// Label stands before the bar.
+func New(size int64, out io.Writer, label string) *Bar {
 	g := &gate{w: out, opens: time.Now().Add(After)}
 	if size == 0 {
 		size = -1 // the bar divides by it
@@ -40,25 +39,41 @@ func NewReader(r io.Reader, size int64, out io.Writer, label string) *Reader {
 		progressbar.OptionSpinnerCustom([]string{"reading"}),
 	)
 	_ = bar.Add(0) // starts its clock
-	return &Reader{r: r, bar: bar, gate: g}
+	return &Bar{bar: bar, gate: g}
+}
+
+// Add says that n more bytes are done. It may be called by several goroutines.
+func (b *Bar) Add(n int64) {
+	// A bar that cannot be drawn is no reason to stop.
+	_ = b.bar.Add64(n)
+}
+
+// Close takes the bar off the terminal; an Add at the same time, or later, draws nothing more.
+func (b *Bar) Close() error {
+	_ = b.bar.Exit()
+	if !b.gate.used.Load() {
+		return nil
+	}
+	return b.bar.Clear()
+}
+
+// Reader is an io.Reader that shows how much was read through it.
+type Reader struct {
+	*Bar
+	r io.Reader
+}
+
+// NewReader shows on the terminal out what is read of r, which holds size bytes;
+// -1 when that is not known. Label stands before the bar. Close does not close r.
+func NewReader(r io.Reader, size int64, out io.Writer, label string) *Reader {
+	return &Reader{New(size, out, label), r}
 }
 
 // Read reads from the file.
 func (p *Reader) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
-	// A bar that cannot be drawn is no reason to stop.
-	_ = p.bar.Add(n)
+	p.Add(int64(n))
 	return n, err
-}
-
-// Close takes the bar off the terminal; a Read at the same time, or later, draws
-// nothing more. Close does not close the file.
-func (p *Reader) Close() error {
-	_ = p.bar.Exit()
-	if !p.gate.used.Load() {
-		return nil
-	}
-	return p.bar.Clear()
 }
 
 // A gate drops what is written before it opens.
