@@ -126,7 +126,7 @@ func Dial(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.forget = creds.forget
 	trip := wrapped(transport, c.Transport)
-	s.client = &http.Client{Transport: trip}
+	s.client = newClient(trip)
 	s.Core, err = minio.NewCore(u.Host, &minio.Options{
 		Creds: creds.keys, Secure: u.Scheme == "https", Region: found.regionFor(u),
 		BucketLookup: lookup(c.PathStyle), Transport: trip,

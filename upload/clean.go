@@ -1,0 +1,162 @@
+package upload
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// An Orphan is an upload that was begun and not completed.
+type Orphan struct {
+	Bucket   string `json:"bucket"`
+	Key      string `json:"key"`
+	UploadID string `json:"upload_id"`
+	// Started is when it was begun, Newest when its newest part came, else Started; both by
+	// the store's clock.
+	Started time.Time `json:"started"`
+	Newest  time.Time `json:"newest"`
+	Parts   int       `json:"parts"`
+	Bytes   int64     `json:"bytes"` // of all parts
+	// Age is that of Newest.
+	Age time.Duration `json:"-"`
+	// Kept says why it is left alone; empty if it is to be aborted.
+	Kept string `json:"kept,omitempty"`
+	// Aborted tells that it was.
+	Aborted bool `json:"aborted"`
+}
+
+// OrphanOptions of Store.Orphans. The zero value wants every upload of ours.
+type OrphanOptions struct {
+	// OlderThan is how long ago the newest part must have come.
+	OlderThan time.Duration
+	// Locked tells whether a process on this machine is at work on the key; nil for no.
+	Locked func(bucket, key string) (bool, error)
+}
+
+// Orphans lists the unfinished uploads below p whose keys are like ours, with those that
+// are too young, or at work, among them. Others is how many are not ours. All of the bucket
+// is listed, for some stores answer a prefix with nothing.
+func (s *Store) Orphans(ctx context.Context, p Place, o OrphanOptions) (orphans []Orphan, others int, err error) {
+	now, err := s.Now(ctx, p.Bucket)
+	if err != nil {
+		return nil, 0, err
+	}
+	err = s.uploads(ctx, p.Bucket, func(u minio.ObjectMultipartInfo) error {
+		k, ours := ParseKey(p.Prefix, u.Key)
+		if !ours || k.Manifest {
+			others++
+			return nil
+		}
+		found := Orphan{Bucket: p.Bucket, Key: u.Key, UploadID: u.UploadID, Started: u.Initiated.UTC(), Newest: u.Initiated.UTC()}
+		if err := s.judge(ctx, &found, now, o); err != nil {
+			return err
+		}
+		orphans = append(orphans, found)
+		return nil
+	})
+	return orphans, others, err
+}
+
+// judge decides whether an upload is to be aborted. The parts of one that was begun just
+// now need not be listed.
+func (s *Store) judge(ctx context.Context, u *Orphan, now time.Time, o OrphanOptions) error {
+	if now.Sub(u.Started) >= o.OlderThan {
+		if err := s.parts(ctx, u); err != nil {
+			return err
+		}
+	}
+	if u.Age = now.Sub(u.Newest); u.Age < o.OlderThan {
+		u.Kept = fmt.Sprintf("its newest part is %v old, want %v", max(u.Age, 0).Round(time.Second), o.OlderThan)
+		return nil
+	}
+	if o.Locked == nil {
+		return nil
+	}
+	locked, err := o.Locked(u.Bucket, u.Key)
+	if locked {
+		u.Kept = "an upload on this machine is at work on it"
+	}
+	return err
+}
+
+// parts fills in what the parts of an upload tell. One that vanished meanwhile has none.
+func (s *Store) parts(ctx context.Context, u *Orphan) error {
+	for marker := 0; ; {
+		var r minio.ListObjectPartsResult
+		err := s.do(ctx, "list parts of "+u.Key, func(ctx context.Context, _ *watch) (err error) {
+			r, err = s.Core.ListObjectParts(ctx, u.Bucket, u.Key, u.UploadID, marker, pageSize)
+			return err
+		})
+		if isAbsent(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, part := range r.ObjectParts {
+			u.Parts++
+			u.Bytes += part.Size
+			if part.LastModified.After(u.Newest) {
+				u.Newest = part.LastModified.UTC()
+			}
+		}
+		if !r.IsTruncated {
+			return nil
+		}
+		if r.NextPartNumberMarker <= marker {
+			return fmt.Errorf("list parts of %s: the store repeats part %d", u.Key, marker)
+		}
+		marker = r.NextPartNumberMarker
+	}
+}
+
+// uploads calls each for all unfinished uploads of the bucket.
+func (s *Store) uploads(ctx context.Context, bucket string, each func(minio.ObjectMultipartInfo) error) error {
+	key, id := "", ""
+	for {
+		var r minio.ListMultipartUploadsResult
+		err := s.do(ctx, "list uploads of "+bucket, func(ctx context.Context, _ *watch) (err error) {
+			r, err = s.Core.ListMultipartUploads(ctx, bucket, "", key, id, "", pageSize)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, u := range r.Uploads {
+			if err := each(u); err != nil {
+				return err
+			}
+		}
+		if !r.IsTruncated {
+			return nil
+		}
+		if r.NextKeyMarker == key && r.NextUploadIDMarker == id {
+			return fmt.Errorf("list uploads of %s: the store repeats %q", bucket, key)
+		}
+		key, id = r.NextKeyMarker, r.NextUploadIDMarker
+	}
+}
+
+// Abort takes away the upload, with its parts, unless it is kept. One that has vanished
+// meanwhile is as good.
+func (s *Store) Abort(ctx context.Context, u *Orphan) error {
+	if u.Kept != "" {
+		return nil
+	}
+	err := s.do(ctx, "abort the upload of "+u.Key, func(ctx context.Context, _ *watch) error {
+		return s.Core.AbortMultipartUpload(ctx, u.Bucket, u.Key, u.UploadID)
+	})
+	if err != nil && !isAbsent(err) {
+		return err
+	}
+	u.Aborted = true
+	return nil
+}
+
+// ByAge sorts orphans, the oldest first.
+func ByAge(orphans []Orphan) {
+	slices.SortFunc(orphans, func(a, b Orphan) int { return a.Newest.Compare(b.Newest) })
+}
