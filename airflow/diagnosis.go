@@ -45,9 +45,8 @@ type Capture struct {
 	// Size is the length of the file, Data how much of it is written.
 	Size int64 `json:"size"`
 	Data int64 `json:"data"`
-	// State is that of inuse in a word, or "no capture"; Ended how the data end, in the words of codec.State.
+	// State is "live", "unknown" when that cannot be told, and else as Rotation.State; Reason says why.
 	State  string `json:"state"`
-	Ended  string `json:"ended,omitempty"`
 	Reason string `json:"reason"`
 	// Start is when tracking began; nil without a header.
 	Start *time.Time `json:"start,omitempty"`
@@ -57,8 +56,10 @@ type Capture struct {
 	Native bool   `json:"native,omitempty"`
 	// Holders are the processes that have it open.
 	Holders []int `json:"holders,omitempty"`
-	// Growth is the present rate in bytes a second; 0 when it is not live.
-	Growth float64 `json:"bytes_per_second,omitempty"`
+	// Growth is the present rate in bytes a second, Average that since the start; both are 0 when
+	// it is not live.
+	Growth  float64 `json:"bytes_per_second,omitempty"`
+	Average float64 `json:"average_bytes_per_second,omitempty"`
 	// WrongProcess says how it shows that the capture is of another process than the one that
 	// does the work; "" when it does not.
 	WrongProcess string `json:"wrong_process,omitempty"`
@@ -73,13 +74,14 @@ type Leftover struct {
 // Disk is the room for the captures.
 type Disk struct {
 	// Available is what Airflow's user can still write, Size the size of the file system.
-	Available uint64 `json:"available"`
-	Size      uint64 `json:"size"`
-	// Growth is the present rate of all live captures, in bytes a second.
+	Available int64 `json:"available"`
+	Size      int64 `json:"size"`
+	// Growth is the rate of all live captures in bytes a second: for each the higher one of now
+	// and since its start.
 	Growth float64 `json:"bytes_per_second"`
 	// Hour is what they will have taken in an hour: growth in steps of a tenth, and the
 	// copies that Memray compresses into at the end.
-	Hour uint64 `json:"needed_for_an_hour"`
+	Hour int64 `json:"needed_for_an_hour"`
 }
 
 // A Finding is something to act upon.

@@ -66,6 +66,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newConvert(a),
 		newDiff(a),
+		newDoctor(a),
 		newDump(a),
 		newExplain(a),
 		newInspect(a),
