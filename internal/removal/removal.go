@@ -111,8 +111,8 @@ type Outcome struct {
 
 // An Entry is a file in the trash folder.
 type Entry struct {
-	// ID is its name there, Name the one it had.
-	ID, Name string
+	// Path is where it lies, ID what tells it from others there, Name the name it had.
+	Path, ID, Name string
 	// Identity has the ctime after the move.
 	Identity Identity
 	// Occupied is what it occupies on the disk, in bytes.
