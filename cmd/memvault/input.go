@@ -46,12 +46,15 @@ func (a *app) open(name string) (*input, error) {
 		in.size = info.Size()
 		in.Reader = io.LimitReader(in.file, in.remaining())
 	}
-	if !a.quiet && !a.noProgress && isTerminal(a.err) {
+	if a.showsProgress() {
 		in.bar = progress.NewReader(in.Reader, in.remaining(), a.err, label(name))
 		in.Reader = in.bar
 	}
 	return in, nil
 }
+
+// showsProgress reports whether somebody wants to see how far the work is.
+func (a *app) showsProgress() bool { return !a.quiet && !a.noProgress && isTerminal(a.err) }
 
 // remaining is size less what was read before memvault began, as standard input may
 // stand in the middle of a file.

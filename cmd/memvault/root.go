@@ -64,6 +64,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.state, "state", "", "folder for what memvault remembers (default: $XDG_STATE_HOME/memvault)")
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
+		newCompress(a),
 		newConvert(a),
 		newDiff(a),
 		newDoctor(a),
@@ -71,6 +72,7 @@ func newRoot(a *app) *cobra.Command {
 		newExplain(a),
 		newInspect(a),
 		newReport(a),
+		newRestore(a),
 		newRotate(a),
 		newVersion(a),
 		newView(a),
