@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"internal":          {},
 	"internal/inuse":    {"codec", "internal"},
 	"internal/removal":  {"codec", "internal"},
+	"internal/schedule": {"internal"},
 	"internal/statedir": {"internal"},
 	// What only tests use may reach up.
 	"internal/memraytest": {"codec", "codec/codectest", "convert", "heap", "internal"},
