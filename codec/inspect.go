@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 )
 
 // Summary is what the header and the last bytes of a capture tell, without reading what
@@ -30,7 +31,9 @@ type Summary struct {
 // with the size, but for a few reads to find where a zero tail begins. The errors are those of NewReader.
 func Inspect(r io.ReaderAt, size int64) (*Summary, error) {
 	s := &Summary{Size: size}
-	d, err := NewReader(io.NewSectionReader(r, 0, size))
+	g := &gate{r: r}
+	defer g.shut()
+	d, err := NewReader(io.NewSectionReader(g, 0, size))
 	switch {
 	case errors.Is(err, ErrEmpty):
 		s.State, s.Proved, s.Reason = StateEmpty, true, ErrEmpty.Error()
@@ -53,6 +56,29 @@ func Inspect(r io.ReaderAt, size int64) (*Summary, error) {
 	}
 	s.Reason = "only reading it all tells how a capture within " + s.Container + " ends"
 	return s, nil
+}
+
+// A gate lets reads through until it is shut, which waits for those under way: a Reader reads ahead, and
+// whoever asks for a Summary may close the file then, and rely on its being closed.
+type gate struct {
+	mu     sync.Mutex
+	r      io.ReaderAt
+	closed bool
+}
+
+func (g *gate) ReadAt(b []byte, at int64) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return 0, errClosed
+	}
+	return g.r.ReadAt(b, at)
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
 }
 
 // trailerByte is the last byte of a complete capture of header 8 and later.
