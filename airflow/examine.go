@@ -107,10 +107,7 @@ func (x *examiner) captures(ctx context.Context) {
 
 // capture says what was found in a file.
 func (x *examiner) capture(file, component string, f *found) *Capture {
-	c := &Capture{File: file, Size: f.size, State: f.verdict.State.String(), Reason: f.verdict.Reason}
-	if f.verdict.MayRotate() {
-		c.State = f.word()
-	}
+	c := &Capture{File: file, Size: f.size, State: f.state(), Reason: f.verdict.Reason}
 	for _, h := range f.verdict.Holders {
 		c.Holders = append(c.Holders, h.PID)
 	}

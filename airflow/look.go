@@ -131,6 +131,14 @@ func (f *found) word() string {
 	return "crashed"
 }
 
+// state is word for what nobody writes, else "live" or "unknown".
+func (f *found) state() string {
+	if f.verdict.MayRotate() {
+		return f.word()
+	}
+	return f.verdict.State.String()
+}
+
 // text says what was found in a few words, and who holds it.
 func (f *found) text() string {
 	text := f.word()

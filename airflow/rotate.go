@@ -200,7 +200,7 @@ func (r *Rotation) take(f *found) {
 	if h := f.header(); h != nil {
 		r.Start, r.PID = h.Start(), int(h.PID)
 	}
-	r.State, r.Verdict = f.word(), f.verdict
+	r.State, r.Verdict = f.state(), f.verdict
 	switch {
 	case n.Rotated:
 		*r = r.left(Left, "it is rotated already")

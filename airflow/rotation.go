@@ -43,8 +43,8 @@ type Rotation struct {
 	Component string
 	Start     time.Time
 	PID       int
-	// State is what the file is when nobody writes it: "finished", "crashed", "empty" when it
-	// has no header to read, or "no capture".
+	// State is "live", "unknown" when that cannot be told, and else "finished", "crashed", "empty"
+	// when the file has no header to read, or "no capture".
 	State string
 	// Size is the length of the file in bytes, zeros at its end included.
 	Size int64
