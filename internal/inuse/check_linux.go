@@ -64,20 +64,42 @@ func (c *checker) check(ctx context.Context) (Verdict, *Lease, error) {
 	lease, err := TryLease(c.f)
 	switch {
 	case err == nil:
-		return Verdict{State: Free, How: "lease", Reason: "nobody has it open: the kernel grants a lease"}, lease, nil
+		return free, lease, nil
 	case errors.Is(err, ErrRefused) && c.Method == MethodLease:
 		return Verdict{State: Live, How: "lease", Reason: "somebody has it open: the kernel refuses a lease"}, nil, nil
 	case errors.Is(err, ErrRefused):
-		v, err := c.refused(ctx)
-		return v, nil, err
+		return c.refused(ctx)
 	}
 	c.Log.Debug("no lease", "file", c.f.Name(), "error", err)
 	v, err := c.noLease(ctx, err)
 	return v, nil, err
 }
 
-// refused asks /proc who it is that has the file open.
-func (c *checker) refused(ctx context.Context) (Verdict, error) {
+// Some open a file for a moment only: a backup, a search, another memvault.
+const (
+	retries    = 4
+	retryAfter = 25 * time.Millisecond
+)
+
+// refused asks /proc who it is that has the file open. When nobody is seen it asks for the lease again.
+func (c *checker) refused(ctx context.Context) (Verdict, *Lease, error) {
+	for i := 0; ; i++ {
+		v, err := c.whoHolds(ctx)
+		if err != nil || len(v.Holders) > 0 || i == retries {
+			return v, nil, err
+		}
+		if err := sleep(ctx, retryAfter); err != nil {
+			return Verdict{}, nil, err
+		}
+		if lease, err := TryLease(c.f); err == nil {
+			return free, lease, nil
+		}
+	}
+}
+
+var free = Verdict{State: Free, How: "lease", Reason: "nobody has it open: the kernel grants a lease"}
+
+func (c *checker) whoHolds(ctx context.Context) (Verdict, error) {
 	h, v, done := c.writer()
 	switch {
 	case done:
