@@ -1,4 +1,4 @@
-// Package memraytest holds no code: its test installs real releases of Memray under the
+// Package memraytest installs Memray for tests. Its own test installs real releases of Memray under the
 // CPythons of this machine, records fresh captures with them, and compares what each
 // release says about its captures with what memvault reads in them.
 //

@@ -1,7 +1,6 @@
 package memraytest
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -43,7 +42,7 @@ type pair struct {
 	python cpython.Interpreter
 }
 
-func (p pair) String() string { return fmt.Sprintf("memray-%s-py3.%d", p.version, p.python.Minor) }
+func (p pair) String() string { return venvName(p.version, p.python) }
 
 // pythons selects the interpreters to test r with: all that it supports, or the usual ones,
 // or else the newest.

@@ -135,7 +135,7 @@ func TestReportsOfMemray(t *testing.T) {
 	if !ok {
 		t.Skip("no CPython found that Memray 1.20.0 has wheels for")
 	}
-	python := venv(t, p)
+	python := Venv(t, p.version, p.python)
 	paths := copyCaptures(t)
 	paths = append(paths, madeCaptures(t, filepath.Dir(paths[0]))...)
 	script, err := filepath.Abs("python/ask_reporters.py")

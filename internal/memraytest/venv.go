@@ -1,0 +1,97 @@
+package memraytest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/memvault/memvault/internal/cpython"
+)
+
+// Python gives the interpreter of a virtual environment that has Memray 1.20.0, for tests of other
+// packages that need a real writer. Where it cannot be installed the test is skipped.
+func Python(t testing.TB) string {
+	t.Helper()
+	var python cpython.Interpreter
+	for _, p := range cpython.Find() {
+		if p.Minor >= 9 && p.Minor <= 14 {
+			python = p
+		}
+	}
+	if python.Path == "" {
+		t.Skip("no CPython 3.9 to 3.14, which Memray 1.20.0 needs")
+	}
+	return Venv(t, "1.20.0", python)
+}
+
+// Venv gives the interpreter of a virtual environment that has a release of Memray, and greenlet.
+// Where it cannot be installed the test is skipped.
+func Venv(t testing.TB, release string, p cpython.Interpreter) string {
+	t.Helper()
+	dir := filepath.Join(cache(t), venvName(release, p))
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Skipf("no place for virtual environments: %v", err)
+	}
+	lock := flock.New(dir + ".lock") // tests of several packages run at once
+	if err := lock.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	python := filepath.Join(dir, "bin", "python")
+	// The mark is written when all is installed: without it, whatever is there is half done.
+	mark, installed := filepath.Join(dir, "installed"), "memray "+release+" under "+p.Path+"\n"
+	if b, err := os.ReadFile(mark); err == nil && string(b) == installed {
+		return python
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(t, "", p.Path, "-m", "venv", dir); err != nil {
+		t.Skipf("no virtual environment for %s: %v: %s", p.Path, err, lastLine(out))
+	}
+	install := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "30"}
+	if out, err := run(t, "", python, append(install, "--only-binary", ":all:", "memray=="+release, "greenlet")...); err != nil {
+		t.Skipf("cannot install memray %s under CPython %s: %v: %s", release, p.Version, err, lastLine(out))
+	}
+	if err := os.WriteFile(mark, []byte(installed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return python
+}
+
+// venvName names the folder of a virtual environment.
+func venvName(release string, p cpython.Interpreter) string {
+	return fmt.Sprintf("memray-%s-py3.%d", release, p.Minor)
+}
+
+func cache(t testing.TB) string {
+	if dir := os.Getenv("MEMVAULT_VENVS"); dir != "" {
+		return dir
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		t.Skipf("no place for virtual environments: %v", err)
+	}
+	return filepath.Join(dir, "memvault", "venvs")
+}
+
+// run starts a program in dir and waits for its end, five minutes at most.
+func run(t testing.TB, dir, program string, args ...string) (output []byte, err error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	return cmd.CombinedOutput()
+}
+
+func lastLine(output []byte) string {
+	text := strings.TrimSpace(string(output))
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
