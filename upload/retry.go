@@ -154,7 +154,7 @@ var (
 	wrongRegion = []string{"AuthorizationHeaderMalformed", "InvalidRegion"}
 	busy        = []string{
 		"RequestError", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled",
-		"InternalError", "SlowDown", "SlowDownWrite", "SlowDownRead", "ServiceUnavailable", "OperationAborted", "TooManyRequests",
+		"InternalError", "SlowDown", "SlowDownWrite", "SlowDownRead", "ServiceUnavailable", "OperationAborted", "TooManyRequests", "ConditionalRequestConflict",
 	}
 	unknownKeys = []string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
 )
@@ -242,7 +242,7 @@ func explain(err error, attempts int) error {
 		e.kind = ErrDenied
 	case slices.Contains(damaged, codeOf(err)):
 		e.kind = ErrIntegrity
-	case transient(err), !isAnswer:
+	case transient(err), errors.As(err, new(*net.DNSError)):
 		e.kind = ErrUnreachable
 	}
 	if attempts > 1 {

@@ -110,7 +110,7 @@ func Dial(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Endpoint: u.String(), Source: creds.source, retry: c.Retry.withDefaults(), log: logger(c.Log), memory: newMemory(c.Memory)}
+	s := &Store{Endpoint: u.String(), Source: creds.source, retry: c.Retry.withDefaults(), log: logger(c.Log), memory: newMemory(c.Memory), checksums: newAlgorithms(u)}
 	if c.Bandwidth > 0 {
 		s.limit = rate.NewLimiter(rate.Limit(c.Bandwidth), max(chunkSize, int(min(c.Bandwidth/8, 1<<20))))
 	}

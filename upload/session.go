@@ -1,0 +1,200 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// abortPatience is how long giving an upload up may take: it is cleanliness, not duty.
+const abortPatience = 30 * time.Second
+
+// A session is an upload in parts that the store knows.
+type session struct {
+	s           *Store
+	bucket, key string
+	id          string
+	sum         checksum
+	listed      map[int]minio.ObjectPart // what the store had at the beginning
+	// own tells that this machine began it, and not an unknown process.
+	own bool
+
+	mu     sync.Mutex
+	record func(part) // remembers a part that was sent
+}
+
+// keeps reports whether the store listed the part with the size and checksum that it must
+// have.
+func (u *session) keeps(number int, size int64, sum string) (part, bool) {
+	l, ok := u.listed[number]
+	if !ok || sum == "" || l.Size != size || u.sum.ofPart(l) != sum {
+		return part{}, false
+	}
+	return part{number, size, sum, l.ETag}, true
+}
+
+// create begins an upload in parts, with the best checksum that the store takes, and with
+// the tags, unless it refuses them.
+func (s *Store) create(ctx context.Context, bucket, key string, o minio.PutObjectOptions) (id string, took offer, err error) {
+	took, err = s.offer(o, func(t offer) error {
+		if t.sum != noSum {
+			t.o.UserMetadata = withHeaders(t.o.UserMetadata, "x-amz-checksum-algorithm", t.sum.name(), "x-amz-checksum-type", "FULL_OBJECT")
+		}
+		return s.do(ctx, "begin the upload of "+object(bucket, key), func(ctx context.Context, _ *watch) error {
+			var err error
+			id, err = s.Core.NewMultipartUpload(ctx, bucket, key, t.o)
+			return err
+		})
+	})
+	return id, took, err
+}
+
+// An offer is what a store is asked to keep.
+type offer struct {
+	sum      checksum
+	o        minio.PutObjectOptions
+	untagged bool // the tags were left out
+}
+
+// offer makes a request with the best checksum and the tags, then with less and less as
+// long as the store refuses what was asked for. It gives what the store took.
+func (s *Store) offer(o minio.PutObjectOptions, request func(offer) error) (offer, error) {
+	var tries []offer
+	for _, sum := range s.checksums.list() {
+		tries = append(tries, offer{sum, o, false})
+		if o.UserTags != nil {
+			bare := o
+			bare.UserTags = nil
+			tries = append(tries, offer{sum, bare, true})
+		}
+	}
+	var first error
+	for _, t := range tries {
+		if errors.Is(first, ErrDenied) && t.sum != tries[0].sum {
+			break // that is no question of checksums
+		}
+		err := request(t)
+		if err == nil {
+			s.checksums.settle(t.sum)
+			return t, nil
+		}
+		if first == nil {
+			first = err
+		}
+		if !asksTooMuch(err) {
+			return t, err
+		}
+	}
+	return tries[0], first
+}
+
+// asksTooMuch reports whether the store may take the request with less in it.
+func asksTooMuch(err error) bool {
+	status := statusOf(err)
+	return (status == http.StatusBadRequest || status == http.StatusForbidden || status == http.StatusNotImplemented) &&
+		!slices.Contains(unknownKeys, codeOf(err)) && !slices.Contains(damaged, codeOf(err))
+}
+
+// withHeaders gives metadata with more headers: names and values in turn.
+func withHeaders(m map[string]string, more ...string) map[string]string {
+	out := make(map[string]string, len(m)+len(more)/2)
+	for k, v := range m {
+		out[k] = v
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		out[more[i]] = more[i+1]
+	}
+	return out
+}
+
+// abort gives an upload up, also when ctx has ended. What cannot be aborted is left to
+// s3 clean.
+func (s *Store) abort(ctx context.Context, bucket, key, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortPatience)
+	defer cancel()
+	err := s.do(ctx, "give up the upload of "+object(bucket, key), func(ctx context.Context, _ *watch) error {
+		return s.Core.AbortMultipartUpload(ctx, bucket, key, id)
+	})
+	if err != nil && !isAbsent(err) {
+		s.log.Info("an unfinished upload stays: s3 clean takes it away", "key", key, "error", err)
+	}
+}
+
+// listParts gives the parts of an upload. The error wraps errVanished if there is no such
+// upload.
+func (s *Store) listParts(ctx context.Context, bucket, key, id string) (parts map[int]minio.ObjectPart, err error) {
+	parts = map[int]minio.ObjectPart{}
+	for marker := 0; ; {
+		var page minio.ListObjectPartsResult
+		err := s.do(ctx, "list the parts of "+object(bucket, key), func(ctx context.Context, _ *watch) error {
+			var err error
+			page, err = s.Core.ListObjectParts(ctx, bucket, key, id, marker, 1000)
+			return err
+		})
+		if err != nil && isAbsent(err) {
+			return nil, fmt.Errorf("%w: %w", errVanished, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.ObjectParts {
+			if p.PartNumber >= 1 && p.PartNumber <= maxParts {
+				parts[p.PartNumber] = p
+			}
+		}
+		if !page.IsTruncated || page.NextPartNumberMarker <= marker {
+			return parts, nil
+		}
+		marker = page.NextPartNumberMarker
+	}
+}
+
+// maxAdopted is how many unfinished uploads of one key are looked at.
+const maxAdopted = 20
+
+// adoptable finds an unfinished upload of the exact key whose first part has the size and
+// checksum of first: somebody has begun to send these very bytes. It gives nil if there is none.
+func (s *Store) adoptable(ctx context.Context, bucket, key, class string, first []byte) (*session, error) {
+	uploads, err := s.unfinished(ctx, bucket, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, up := range uploads[:min(len(uploads), maxAdopted)] {
+		if class != "" && up.StorageClass != class {
+			continue
+		}
+		parts, err := s.listParts(ctx, bucket, key, up.UploadID)
+		if errors.Is(err, errVanished) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, sum := range []checksum{crc32c, crc64n} {
+			u := &session{s: s, bucket: bucket, key: key, id: up.UploadID, sum: sum, listed: parts}
+			if _, ok := u.keeps(1, int64(len(first)), sum.sum(first)); ok {
+				return u, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// unfinished lists the uploads of a key, the newest first.
+func (s *Store) unfinished(ctx context.Context, bucket, key string) ([]minio.ObjectMultipartInfo, error) {
+	var list []minio.ObjectMultipartInfo
+	err := s.do(ctx, "list the uploads of "+object(bucket, key), func(ctx context.Context, _ *watch) error {
+		page, err := s.Core.ListMultipartUploads(ctx, bucket, key, "", "", "", 1000)
+		list = page.Uploads
+		return err
+	})
+	list = slices.DeleteFunc(list, func(up minio.ObjectMultipartInfo) bool { return up.Key != key })
+	slices.SortFunc(list, func(a, b minio.ObjectMultipartInfo) int { return b.Initiated.Compare(a.Initiated) })
+	return list, err
+}
