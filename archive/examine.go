@@ -56,8 +56,8 @@ func (x *examiner) read(ctx context.Context, progress func(int64)) error {
 	if p.in.err != nil {
 		return p.in.err
 	}
-	state := x.s.State
-	if end == io.EOF && state != codec.StateCut && state != codec.StateDamaged {
+	if state := x.s.State; end == io.EOF && state != codec.StateCut && state != codec.StateDamaged &&
+		(p.raw == nil || x.s.Container == "lz4") { // of which frameEnd tells whether it is whole
 		x.settle(p, true)
 		return nil
 	}

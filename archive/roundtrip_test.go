@@ -6,6 +6,8 @@ import (
 	"io"
 	"testing"
 
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	lz4lib "github.com/pierrec/lz4/v4"
 
 	"github.com/memvault/memvault/codec"
@@ -92,6 +94,14 @@ func TestRoundTripOthers(t *testing.T) {
 	var legacy, checked bytes.Buffer
 	pack(t, &legacy, capture, lz4lib.LegacyOption(true))
 	pack(t, &checked, capture, lz4lib.ChecksumOption(true), lz4lib.BlockChecksumOption(true), lz4lib.SizeOption(uint64(len(capture))))
+	var zipped, gzipped, zlz4, zcut bytes.Buffer
+	zip(t, &zipped, capture)
+	zip(t, &zlz4, packed)
+	zip(t, &zcut, packed[:len(packed)-100])
+	g := gzip.NewWriter(&gzipped)
+	if _, err := g.Write(capture); err != nil || g.Close() != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name    string
 		data    []byte
@@ -116,6 +126,13 @@ func TestRoundTripOthers(t *testing.T) {
 		{"LZ4 and an empty frame", join(packed, lz4(nil)), nil, ContentFile},
 		{"LZ4 with a wrong checksum", flip(checked.Bytes(), checked.Len()-1), nil, ContentFile},
 		{"LZ4 damaged", flip(packed, 8), nil, ContentFile},
+		{"zstd", zipped.Bytes(), capture, ContentRaw},
+		{"zstd cut behind the records", zipped.Bytes()[:zipped.Len()-1], nil, ContentFile},
+		{"zstd and garbage", join(zipped.Bytes(), []byte("garbage")), nil, ContentFile},
+		{"gzip", gzipped.Bytes(), capture, ContentRaw},
+		{"gzip cut behind the records", gzipped.Bytes()[:gzipped.Len()-1], nil, ContentFile},
+		{"zstd of LZ4", zlz4.Bytes(), capture, ContentRaw},
+		{"zstd of cut LZ4", zcut.Bytes(), nil, ContentFile},
 		{"legacy LZ4", legacy.Bytes(), nil, ContentFile},
 		{"unknown version", flip(capture, 7), nil, ContentFile},
 		{"LZ4 of an unknown version", lz4(flip(capture, 7)), nil, ContentFile},
@@ -146,6 +163,18 @@ func pack(t *testing.T, out io.Writer, data []byte, o ...lz4lib.Option) {
 		_, err = z.Write(data)
 	}
 	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// zip packs data in zstd, with a checksum, as one stream.
+func zip(t *testing.T, out io.Writer, data []byte) {
+	t.Helper()
+	z, err := zstd.NewWriter(out)
+	if err == nil {
+		_, err = z.Write(data)
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -114,7 +114,7 @@ func (a *app) restore(ctx context.Context, o *restoreOptions, name string) error
 
 func (a *app) printRestored(r *restoredFile) error {
 	if !r.Proved {
-		a.warn(r.File, "there is no manifest %s: nothing but the checksums of its frames vouches for it", manifestOf(r.File))
+		a.warn(r.File, "there is no manifest: nothing but the checksums of its frames vouches for it")
 	}
 	if a.json && r.Output != standard {
 		return a.printJSON(r)

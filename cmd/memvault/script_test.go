@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"get":     get,
 			"profile": showProfile,
 			"tty":     tty,
+			"writer":  writer,
 		},
 	})
 }
