@@ -163,7 +163,7 @@ func (s *source) checkImports() {
 	for _, spec := range s.file.Imports {
 		ours, ok := strings.CutPrefix(importPath(spec), module+"/")
 		own := below(ours, s.folder) && rowOf(ours) == s.row
-		if ok && !own && !slices.Contains(allowed[s.row], rowOf(ours)) {
+		if ok && !own && !mayImport(s.row, ours) {
 			s.say(spec.Pos(), "%s must not import %s", s.folder, ours)
 		}
 	}
@@ -217,6 +217,11 @@ func rowOf(folder string) string {
 		}
 	}
 	return ""
+}
+
+// mayImport: "internal" allows all of it, also what has rows of its own for what it imports itself.
+func mayImport(row, ours string) bool {
+	return slices.Contains(allowed[row], rowOf(ours)) || below(ours, "internal") && slices.Contains(allowed[row], "internal")
 }
 
 func below(folder, parent string) bool {
