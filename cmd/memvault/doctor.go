@@ -8,7 +8,8 @@ do about it. It changes nothing.
 Exit codes: 0 nothing found, 1 it could not look, 2 wrong command line, 5 findings.`
 
 const doctorExample = `  memvault doctor airflow
-  memvault doctor airflow --json /opt/airflow`
+  memvault doctor airflow --json /opt/airflow
+  memvault doctor s3 s3://captures/production`
 
 // newDoctor makes the parent of the commands that look at one thing each.
 func newDoctor(a *app) *cobra.Command {
@@ -20,7 +21,7 @@ func newDoctor(a *app) *cobra.Command {
 		Args:    unknownSubcommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDoctorAirflow(a))
+	cmd.AddCommand(newDoctorAirflow(a), newDoctorS3(a))
 	return cmd
 }
 

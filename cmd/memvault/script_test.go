@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CAPTURES", captures)
+			e.Values[scriptTest{}] = e.T()
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -49,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"files":   files,
 			"get":     get,
 			"profile": showProfile,
+			"store":   store,
 			"tty":     tty,
 			"writer":  writer,
 		},

@@ -50,6 +50,7 @@ type Kind string
 const (
 	None        Kind = ""
 	Unavailable Kind = "503"        // answers 503 SlowDown; the server hears nothing
+	Denied      Kind = "403"        // answers 403 AccessDenied; the server hears nothing
 	Reset       Kind = "reset"      // resets the connection after At bytes of the request's body
 	LostReply   Kind = "lost-reply" // the server does it; the connection is reset before the reply
 	CutReply    Kind = "cut-reply"  // resets the connection after At bytes of the reply's body

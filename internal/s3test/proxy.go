@@ -3,6 +3,7 @@ package s3test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -147,10 +148,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.leave(req)
 	}()
 	switch f.Kind {
-	case Unavailable:
+	case Unavailable, Denied:
 		io.Copy(io.Discard, body)
-		req.Status = http.StatusServiceUnavailable
-		req.Delivered = writeSlowDown(w) == nil
+		req.Status = answers[f.Kind].status
+		req.Delivered = answer(w, f.Kind) == nil
 		return
 	case Reset:
 		if r.ContentLength <= 0 {
@@ -221,11 +222,21 @@ func reply(w http.ResponseWriter, resp *http.Response, f Fault) bool {
 	return true
 }
 
-func writeSlowDown(w http.ResponseWriter) error {
+// answers are what the proxy says in the server's place.
+var answers = map[Kind]struct {
+	status     int
+	code, text string
+}{
+	Unavailable: {http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate."},
+	Denied:      {http.StatusForbidden, "AccessDenied", "Access Denied."},
+}
+
+func answer(w http.ResponseWriter, k Kind) error {
+	a := answers[k]
 	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, err := io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?>
-<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`)
+	w.WriteHeader(a.status)
+	_, err := fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>%s</Code><Message>%s</Message></Error>`, a.code, a.text)
 	return err
 }
 

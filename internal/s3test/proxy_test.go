@@ -47,6 +47,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{fault: Fault{}, stores: true},
 		{fault: Fault{Kind: Unavailable}, fails: true},
+		{fault: Fault{Kind: Denied}, fails: true},
 		{fault: Fault{Kind: Reset, At: 100_000}, fails: true},
 		{fault: Fault{Kind: LostReply}, fails: true, stores: true},
 		{fault: Fault{Kind: CutReply}, fails: true, stores: true},

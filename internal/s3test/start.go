@@ -128,8 +128,8 @@ func (t tool) spawn(program, dir, log, key string, s Server) (<-chan error, func
 // because versitygw changes its working directory.
 func (t tool) command(dir, key string, s Server) (args, env []string) {
 	data := filepath.Join(dir, "data")
-	sidecar := filepath.Join(dir, "sidecar")
-	for _, d := range []string{data, sidecar} {
+	sidecar, versions := filepath.Join(dir, "sidecar"), filepath.Join(dir, "versions")
+	for _, d := range []string{data, sidecar, versions} {
 		os.Mkdir(d, 0o700) // a server without it says so
 	}
 	address := strings.TrimPrefix(s.Endpoint, "https://")
@@ -137,7 +137,7 @@ func (t tool) command(dir, key string, s Server) (args, env []string) {
 		// Not every file system has the extended attributes that it uses without sidecar.
 		return []string{
 			"--port", address, "--cert", s.CACert, "--key", key, "--region", region, "--quiet",
-			"posix", "--sidecar", sidecar, data,
+			"posix", "--sidecar", sidecar, "--versioning-dir", versions, data,
 		}, []string{"ROOT_ACCESS_KEY=" + s.AccessKey, "ROOT_SECRET_KEY=" + s.SecretKey}
 	}
 	var secret [32]byte
