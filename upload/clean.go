@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/memvault/memvault/internal/statedir"
 )
 
 // An Orphan is an upload that was begun and not completed.
@@ -32,8 +34,8 @@ type Orphan struct {
 type OrphanOptions struct {
 	// OlderThan is how long ago the newest part must have come.
 	OlderThan time.Duration
-	// Locked tells whether a process on this machine is at work on the key; nil for no.
-	Locked func(bucket, key string) (bool, error)
+	// State is where uploads on this machine lock the keys they are at work on; nil for none.
+	State *statedir.Dir
 }
 
 // Orphans lists the unfinished uploads below p whose keys are like ours, with those that
@@ -72,15 +74,31 @@ func (s *Store) judge(ctx context.Context, u *Orphan, now time.Time, o OrphanOpt
 		u.Kept = fmt.Sprintf("its newest part is %v old, want %v", max(u.Age, 0).Round(time.Second), o.OlderThan)
 		return nil
 	}
-	if o.Locked == nil {
-		return nil
-	}
-	locked, err := o.Locked(u.Bucket, u.Key)
-	if locked {
-		u.Kept = "an upload on this machine is at work on it"
-	}
+	unlock, err := s.lockKey(o.State, u)
+	unlock()
 	return err
 }
+
+// lockKey keeps uploads on this machine off the key until unlock, which is never nil. If
+// one is at work there, u is kept.
+func (s *Store) lockKey(state *statedir.Dir, u *Orphan) (unlock func(), err error) {
+	nothing := func() {}
+	if state == nil {
+		return nothing, nil
+	}
+	unlock, free, err := state.Lock(s.StateName(u.Bucket, u.Key))
+	switch {
+	case err != nil:
+		return nothing, fmt.Errorf("is an upload at work on %s: %w", u.Key, err)
+	case !free:
+		u.Kept = "an upload on this machine is at work on it"
+		return nothing, nil
+	}
+	return unlock, nil
+}
+
+// pageSize is how much stores list at a time.
+const pageSize = 1000
 
 // parts fills in what the parts of an upload tell. One that vanished meanwhile has none.
 func (s *Store) parts(ctx context.Context, u *Orphan) error {
@@ -140,13 +158,18 @@ func (s *Store) uploads(ctx context.Context, bucket string, each func(minio.Obje
 	}
 }
 
-// Abort takes away the upload, with its parts, unless it is kept. One that has vanished
-// meanwhile is as good.
-func (s *Store) Abort(ctx context.Context, u *Orphan) error {
+// Abort takes away the upload, with its parts, unless it is kept, or an upload that locks in
+// state has begun to work on it. One that has vanished meanwhile is as good.
+func (s *Store) Abort(ctx context.Context, state *statedir.Dir, u *Orphan) error {
 	if u.Kept != "" {
 		return nil
 	}
-	err := s.do(ctx, "abort the upload of "+u.Key, func(ctx context.Context, _ *watch) error {
+	unlock, err := s.lockKey(state, u)
+	if err != nil || u.Kept != "" {
+		return err
+	}
+	defer unlock()
+	err = s.do(ctx, "abort the upload of "+u.Key, func(ctx context.Context, _ *watch) error {
 		return s.Core.AbortMultipartUpload(ctx, u.Bucket, u.Key, u.UploadID)
 	})
 	if err != nil && !isAbsent(err) {

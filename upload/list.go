@@ -29,6 +29,8 @@ type Entry struct {
 	Problem string `json:"problem,omitempty"`
 
 	manifestETag string
+	// paired tells that there is a manifest, read or not.
+	paired bool
 }
 
 // Summary is what a list shows of a manifest.
@@ -82,6 +84,8 @@ func (e *Entry) Begin() time.Time {
 // ListOptions of Store.List. The zero value lists all, and reads each manifest.
 type ListOptions struct {
 	Filter Filter
+	// KeysOnly reads no manifests: entries have no Summary.
+	KeysOnly bool
 	// Parallel is how many manifests are read at a time; 0 for 16.
 	Parallel int
 	// Cache has manifests that were read before; it may be nil.
@@ -98,7 +102,7 @@ const defaultParallel = 16
 func (s *Store) List(ctx context.Context, p Place, o ListOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		l := &lister{store: s, options: o, futures: make(chan chan Entry, cmp.Or(o.Parallel, defaultParallel))}
+		l := &lister{store: s, options: o, futures: make(chan chan *Entry, cmp.Or(o.Parallel, defaultParallel))}
 		done := make(chan error, 1)
 		go func() {
 			defer close(l.futures)
@@ -107,7 +111,7 @@ func (s *Store) List(ctx context.Context, p Place, o ListOptions) iter.Seq2[Entr
 		more := true
 		for future := range l.futures {
 			e := <-future
-			if more && o.Filter.Match(&e) && !yield(e, nil) {
+			if more && e != nil && o.Filter.Match(e) && !yield(*e, nil) {
 				more = false
 				cancel()
 			}
@@ -123,80 +127,73 @@ func (s *Store) List(ctx context.Context, p Place, o ListOptions) iter.Seq2[Entr
 type lister struct {
 	store   *Store
 	options ListOptions
-	last    string
 	// waiting are objects whose manifest may come yet, in the order of their keys.
-	waiting []waiting
+	waiting []Entry
 	// futures gives the entries in order; each is being read when it can be taken.
-	futures chan chan Entry
-}
-
-type waiting struct {
-	Entry
-	paired bool
+	futures chan chan *Entry
 }
 
 // maxWaiting bounds lister.waiting. Only keys that sort between that of an object and that
 // of its manifest make it grow.
 const maxWaiting = 4096
 
-var errUnsorted = errors.New("the store lists keys out of order: want that of S3, as directory buckets do not have it")
-
 func (l *lister) run(ctx context.Context, p Place) error {
 	prefix := p.Prefix
 	if prefix != "" {
 		prefix += "/"
 	}
-	for last := false; !last; {
-		page, err := l.store.page(ctx, p.Bucket, prefix, l.last)
-		if err != nil {
-			return err
-		}
-		last = len(page) < pageSize
-		for _, o := range page {
-			if o.Key <= l.last {
-				return errUnsorted
-			}
-			l.last = o.Key
-			l.options.Cache.saw(o.Key)
-			l.add(p.Bucket, o)
-			if err := l.release(ctx, o.Key); err != nil {
-				return err
-			}
-		}
+	err := l.store.objects(ctx, p.Bucket, prefix, func(o minio.ObjectInfo) error {
+		l.options.Cache.saw(o.Key)
+		l.add(p.Bucket, o)
+		return l.release(ctx, o.Key)
+	})
+	if err != nil {
+		return err
 	}
 	l.options.Cache.whole()
 	return l.release(ctx, "")
 }
 
-// pageSize is how many objects a store lists at a time.
-const pageSize = 1000
-
-// page lists objects after a key, less than pageSize of them only if there are no more.
-func (s *Store) page(ctx context.Context, bucket, prefix, after string) ([]minio.ObjectInfo, error) {
-	var page []minio.ObjectInfo
-	err := s.do(ctx, "list "+bucket, func(ctx context.Context, w *watch) error {
-		page = page[:0]
-		for o := range s.Core.ListObjectsIter(ctx, bucket, minio.ListObjectsOptions{
-			Prefix: prefix, Recursive: true, StartAfter: after, MaxKeys: pageSize,
-		}) {
-			if o.Err != nil {
-				return o.Err
+// objects calls each for all objects whose keys begin with prefix. When the store fails it
+// goes on behind the last key.
+func (s *Store) objects(ctx context.Context, bucket, prefix string, each func(minio.ObjectInfo) error) error {
+	last, done := "", false
+	var failed error // of each
+	for !done {
+		before := last
+		err := s.do(ctx, "list "+bucket, func(ctx context.Context, w *watch) error {
+			for o := range s.Core.ListObjectsIter(ctx, bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, StartAfter: last}) {
+				if o.Err != nil && last > before {
+					return nil // no attempt that got on counts
+				}
+				if o.Err != nil {
+					return o.Err
+				}
+				w.timer.Stop() // whoever gets the objects may take time
+				failed = each(o)
+				w.move(0)
+				if failed != nil {
+					return nil
+				}
+				last = max(last, o.Key)
 			}
-			w.move(0)
-			if page = append(page, o); len(page) == pageSize {
-				return nil
-			}
+			done = ctx.Err() == nil
+			return context.Cause(ctx)
+		})
+		if failed != nil {
+			return failed
 		}
-		return context.Cause(ctx)
-	})
-	return page, err
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add takes an object of the listing.
 func (l *lister) add(bucket string, o minio.ObjectInfo) {
 	e := Entry{Bucket: bucket, Key: o.Key, Size: o.Size, Uploaded: o.LastModified.UTC(), ETag: o.ETag}
-	base, isManifest := strings.CutSuffix(o.Key, ManifestEnd)
-	if isManifest {
+	if base, ok := strings.CutSuffix(o.Key, ManifestEnd); ok {
 		for i := len(l.waiting) - 1; i >= 0; i-- {
 			if w := &l.waiting[i]; w.Key == base {
 				w.manifestETag, w.paired = o.ETag, true
@@ -204,25 +201,23 @@ func (l *lister) add(bucket string, o minio.ObjectInfo) {
 			}
 		}
 		if _, ours := ParseKey("", o.Key); ours {
-			e.Lone, e.Key, e.Problem = true, base, "there is a manifest, but no object"
-			l.waiting = append(l.waiting, waiting{e, true})
-			return
+			e.Lone, e.Key = true, base
 		}
 	}
-	l.waiting = append(l.waiting, waiting{Entry: e})
+	l.waiting = append(l.waiting, e)
 }
 
 // release hands on the objects from the front of waiting that are paired, or whose
-// manifest would have come before the key at; all if at is empty.
+// manifest should have come before the key at; all if at is empty.
 func (l *lister) release(ctx context.Context, at string) error {
 	n := 0
 	for ; n < len(l.waiting); n++ {
 		w := &l.waiting[n]
-		late := at == "" || ManifestKey(w.Key) <= at
-		if !w.paired && !late && len(l.waiting)-n <= maxWaiting {
+		wait := at != "" && !w.Lone && !w.paired && ManifestKey(w.Key) > at && len(l.waiting)-n <= maxWaiting
+		if wait {
 			break
 		}
-		if err := l.emit(ctx, w, late); err != nil {
+		if err := l.emit(ctx, w); err != nil {
 			return err
 		}
 	}
@@ -230,33 +225,46 @@ func (l *lister) release(ctx context.Context, at string) error {
 	return nil
 }
 
-// emit begins to read the manifest of w, once there is room. Listed tells that it would
-// have been listed if there was one.
-func (l *lister) emit(ctx context.Context, w *waiting, listed bool) error {
-	if !w.paired && listed && !looksStored(w.Key) {
+// emit begins to read the manifest of w, once there is room.
+func (l *lister) emit(ctx context.Context, w *Entry) error {
+	switch {
+	case !w.paired && !w.Lone && !looksStored(w.Key):
 		if l.options.Others != nil {
 			l.options.Others(w.Key)
 		}
 		return nil
-	}
-	if !l.options.Filter.matchKey(w.Key) {
+	case !l.options.Filter.matchKey(w.Key):
 		return nil
 	}
-	e, future := w.Entry, make(chan Entry, 1)
+	e, future := *w, make(chan *Entry, 1)
 	select {
 	case l.futures <- future:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if e.Lone || !w.paired && listed {
-		future <- e
-		return nil
-	}
-	go func() {
-		l.store.summarize(ctx, &e, l.options.Cache)
-		future <- e
-	}()
+	go func() { future <- l.complete(ctx, &e) }()
 	return nil
+}
+
+// complete finds out what the listing does not tell. Not every store lists keys in order:
+// a manifest may have come too late, or before its object; so what the listing seems to
+// lack is asked for. It gives nil for a manifest that is not alone after all.
+func (l *lister) complete(ctx context.Context, e *Entry) *Entry {
+	switch {
+	case e.Lone:
+		_, err := l.store.head(ctx, e.Bucket, e.Key)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, ErrAbsent):
+			e.Problem = "there is a manifest, but no object"
+		default:
+			e.Problem = err.Error()
+		}
+	case !l.options.KeysOnly:
+		l.store.summarize(ctx, e, l.options.Cache)
+	}
+	return e
 }
 
 // looksStored tells of an object without manifest whether it should have one.
