@@ -4,16 +4,29 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"time"
+
+	"github.com/memvault/memvault/internal/removal"
+	"github.com/memvault/memvault/internal/statedir"
 )
+
+// ErrNotArchived is what a Prover answers of a capture that is not in the archive, or not
+// proved to be. Any other error means that it could not be asked.
+var ErrNotArchived = removal.ErrNotArchived
+
+// A Prover proves that a capture is in the archive. The error is ErrNotArchived when it is not, and
+// another when that cannot be told now. again asks once more, and does not open the file: the
+// kernel guards it by then.
+type Prover func(ctx context.Context, c *Capture) (again func(context.Context) error, err error)
 
 // CleanOptions say what Clean does.
 type CleanOptions struct {
 	Scan   ScanOptions
 	Policy Policy
-	// Archived proves that a capture is in the archive: nil when it is, an error that wraps
-	// ErrNotArchived when not, another when that cannot be told now. Nil where there is no archive.
-	Archived func(context.Context, *Capture) error
+	// Archived proves that captures are in the archive. It is asked when planning, and what
+	// it gave again, live, before the file goes. Nil where there is no archive.
+	Archived Prover
 	// Yes deletes; without it nothing changes, and the Report is the same.
 	Yes bool
 	// State is the folder of memvault's own files, or empty for the usual one.
@@ -26,35 +39,150 @@ type CleanOptions struct {
 	TrustClock bool
 	// Level is the level at the last look, for hysteresis.
 	Level Level
-	// Now is time.Now unless set.
+	// Now is the clock, time.Now unless set. Its location is that of hours and days.
 	Now func() time.Time
 	Log *slog.Logger
 }
 
-// Report is what Clean found and did in one folder.
+// Report is what Clean found in one folder, and did.
 type Report struct {
 	Dir      string
 	Captures []Capture
 	Plan     *Plan
 	// Before and After are the disk before and after; After is Before when nothing was done.
 	Before, After Disk
-	// Outcomes has one for each of Plan.Deletions.
+	// Yes tells whether anything was to be done.
+	Yes bool
+	// Outcomes has one for each of Plan.Deletions, in that order, once they were tried.
 	Outcomes []Outcome
+	// Trash is how many bytes emptying the trash gave back.
+	Trash int64
+	// Unasked counts the captures that stay because the archive could not be asked.
+	Unasked int
+	// Stopped says why deleting ended before the plan did; empty when it did not.
+	Stopped string
 }
 
-// Outcome is what became of a capture that was to go.
+// Outcome is what became of a capture that was to go. The zero Outcome is of one that was
+// not tried any more.
 type Outcome struct {
-	// Done tells that it was deleted, or lies in the trash if Trashed.
-	Done, Trashed bool
-	// Freed is how many bytes the file system has more.
-	Freed int64
-	// Note says why it was left, or what is odd.
-	Note string
-	// Err is why it could not be deleted.
+	removal.Outcome
+	// Done tells that it was deleted, or moved to the trash if Trashed.
+	Done bool
+	// Err is why it was not.
 	Err error
 }
 
-// Clean scans a folder, plans, and, with Yes, deletes what the plan says.
+// Freed is by how many bytes the free space grew.
+func (r *Report) Freed() int64 {
+	freed := r.Trash
+	for i := range r.Outcomes {
+		freed += r.Outcomes[i].Freed
+	}
+	return freed
+}
+
+// Failed counts the captures that were to go and could not.
+func (r *Report) Failed() int {
+	n := 0
+	for i := range r.Outcomes {
+		if r.Outcomes[i].Err != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Clean scans a folder, plans, and with Yes does what the plan says. The Report is nil only when there was
+// nothing to plan: the folder cannot be read or is locked (removal.ErrLocked), the policy makes no
+// sense. When ctx ends, the file in hand is finished, and the error is that of ctx.
 func Clean(ctx context.Context, dir string, o CleanOptions) (*Report, error) {
-	return nil, errors.New("not built yet")
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Policy.RequireArchived && o.Archived == nil {
+		return nil, errors.New("only what is archived may go, but no archive is named")
+	}
+	c := &cleaner{CleanOptions: o, folders: map[string]*removal.Folder{}, proofs: map[*Capture]func(context.Context) error{}, report: &Report{Dir: dir, Yes: o.Yes}}
+	err := c.run(ctx, filepath.Clean(dir))
+	if closeErr := c.close(); err == nil {
+		err = closeErr
+	}
+	if c.report.Plan == nil {
+		return nil, err
+	}
+	return c.report, err
+}
+
+// A cleaner is one run of Clean.
+type cleaner struct {
+	CleanOptions
+	// folders are those that are locked, by path.
+	folders map[string]*removal.Folder
+	report  *Report
+	// proofs are those that may be asked again, by capture.
+	proofs map[*Capture]func(context.Context) error
+	// used is what the captures occupy that are still there, in bytes.
+	used int64
+}
+
+func (c *cleaner) run(ctx context.Context, dir string) error {
+	state, err := statedir.Open(c.State)
+	if err != nil {
+		c.Log.Warn("no state is kept: whether the clock was set cannot be told", "error", err)
+		state = nil
+	}
+	clock := readClock(state, c.TrustClock, c.Log)
+	c.Policy.NoAge = clock.doubt
+	if c.Yes {
+		if _, err := c.folder(ctx, dir); err != nil {
+			return err
+		}
+	}
+	if err := c.plan(ctx, dir); err != nil || !c.Yes {
+		return err
+	}
+	clock.keep()
+	err = c.carryOut(ctx, dir)
+	c.report.After, _ = c.disk(dir)
+	return err
+}
+
+// folder locks a folder for deleting, the first time that it is asked for.
+func (c *cleaner) folder(ctx context.Context, dir string) (*removal.Folder, error) {
+	if f := c.folders[dir]; f != nil {
+		return f, nil
+	}
+	f, err := removal.Open(ctx, dir, removal.Options{
+		State: c.State, LockWait: c.LockWait, Undo: c.Undo, InUse: c.Scan.InUse, Log: c.Log, Proof: c.proveTrash(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.folders[dir] = f
+	return f, nil
+}
+
+func (c *cleaner) close() error {
+	var err error
+	for _, f := range c.folders {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// disk reads the disk. Where it cannot be read, only a policy that wants free space fails.
+func (c *cleaner) disk(dir string) (Disk, error) {
+	d, err := ReadDisk(dir)
+	if err != nil && !c.Policy.MinFree.IsZero() {
+		return d, err
+	}
+	if err != nil {
+		c.Log.Warn("the disk cannot be read", "error", err)
+	}
+	d.Level = c.Level
+	return d, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // addTrash counts what lies in a trash folder. One that is not there is empty.
@@ -16,6 +17,9 @@ func (d *Disk) addTrash(trash string) error {
 		return err
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "journal") {
+			continue
+		}
 		info, err := e.Info()
 		if err != nil || !info.Mode().IsRegular() {
 			continue // deleted meanwhile, or not ours

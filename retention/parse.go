@@ -106,6 +106,18 @@ func parsePercent(s string) (Amount, bool, error) {
 	return Amount{Percent: p}, true, nil
 }
 
+// ParseSlack reads a part of a limit, from 0% to below 100%, as a fraction of 1.
+func ParseSlack(s string) (float64, error) {
+	if s == "0%" {
+		return 0, nil
+	}
+	a, ok, err := parsePercent(s)
+	if err == nil && !ok {
+		err = fmt.Errorf("part %q: want a part, as 10%%", s)
+	}
+	return a.Percent / 100, err
+}
+
 // IsZero tells whether the amount is none.
 func (a Amount) IsZero() bool { return a == Amount{} }
 

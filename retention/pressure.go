@@ -19,7 +19,7 @@ type need struct {
 func (n *planner) pressure() {
 	used := n.occupied()
 	n.plan.Level = n.LevelOf(n.disk, used)
-	needs := n.needs(used, High)
+	needs := n.needs(n.disk, used, High)
 	if len(needs) == 0 {
 		return
 	}
@@ -27,7 +27,7 @@ func (n *planner) pressure() {
 	for _, need := range needs {
 		n.relieve(need, GoesByPressure, n.archived)
 	}
-	for _, need := range n.needs(used, Critical) {
+	for _, need := range n.needs(n.disk, used, Critical) {
 		n.relieve(need, GoesBySacrifice, n.sacrificed)
 	}
 	n.explainPressure(needs)
@@ -44,14 +44,14 @@ func (n *planner) occupied() int64 {
 
 // needs gives the limits that are broken at a level, which is High or Critical. Those that were
 // broken at the last look are until their slack is reached.
-func (n *planner) needs(used int64, l Level) []need {
-	d, slack := n.disk, 0.0
+func (p *Policy) needs(d Disk, used int64, l Level) []need {
+	slack := 0.0
 	if d.Level >= l {
-		slack = n.Slack
+		slack = p.Slack
 	}
-	free, inodes, budget := n.MinFree, n.MinInodes, n.Budget
+	free, inodes, budget := p.MinFree, p.MinInodes, p.Budget
 	if l == Critical {
-		free = n.CriticalFree.or(n.MinFree, criticalAt)
+		free = p.CriticalFree.or(p.MinFree, criticalAt)
 		inodes, budget = inodes.scaled(criticalAt), scale(budget, criticalBudget)
 	}
 	var broken []need
@@ -62,18 +62,18 @@ func (n *planner) needs(used int64, l Level) []need {
 	}
 	floor := func(have, whole int64, a Amount, c need) {
 		if want := a.Of(whole); !a.IsZero() && whole > 0 {
-			c.goal, c.least = min(scale(want, 1+n.Slack), whole)-have, want-have
+			c.goal, c.least = min(scale(want, 1+p.Slack), whole)-have, want-have
 			add(c, scale(want, 1+slack)-have)
 		}
 	}
-	floor(d.Free, d.Total, free, need{text: fmt.Sprintf("only %s are free (--min-free %s)", FormatSize(d.Free), n.MinFree.size())})
-	if n.Budget > 0 {
-		c := need{text: fmt.Sprintf("captures and trash occupy %s (--budget %s)", FormatSize(used+d.Trash), FormatSize(n.Budget))}
-		c.goal, c.least = used+d.Trash-scale(budget, 1-n.Slack), used+d.Trash-budget
+	floor(d.Free, d.Total, free, need{text: fmt.Sprintf("only %s are free (--min-free %s)", FormatSize(d.Free), p.MinFree.size())})
+	if p.Budget > 0 {
+		c := need{text: fmt.Sprintf("captures and trash occupy %s (--budget %s)", FormatSize(used+d.Trash), FormatSize(p.Budget))}
+		c.goal, c.least = used+d.Trash-scale(budget, 1-p.Slack), used+d.Trash-budget
 		add(c, used+d.Trash-scale(budget, 1-slack))
 	}
 	floor(d.FreeInodes, d.Inodes, inodes, need{files: true,
-		text: fmt.Sprintf("only %d inodes are free (--min-inodes %s)", d.FreeInodes, n.MinInodes.count())})
+		text: fmt.Sprintf("only %d inodes are free (--min-inodes %s)", d.FreeInodes, p.MinInodes.count())})
 	return broken
 }
 
