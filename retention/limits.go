@@ -32,6 +32,9 @@ func (n *planner) eachGroup(limit func(g int)) {
 func (n *planner) age() {
 	limit := "--max-age " + FormatDuration(*n.MaxAge)
 	reason := "it ended " + FormatDuration(*n.MaxAge) + " or more ago (" + limit + ")"
+	if *n.MaxAge == 0 {
+		reason = "it has ended (" + limit + ")"
+	}
 	if n.NoAge != "" {
 		n.warnf("nothing goes by age: %s", n.NoAge)
 	}

@@ -70,6 +70,7 @@ func newRoot(a *app) *cobra.Command {
 		newDoctor(a),
 		newDump(a),
 		newExplain(a),
+		newGC(a),
 		newInspect(a),
 		newReport(a),
 		newRestore(a),
