@@ -3,6 +3,7 @@ package inuse
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -53,9 +54,7 @@ func (m *Memory) Load(text []byte) error {
 	if m.seen == nil {
 		m.seen = make(map[string]observation)
 	}
-	for k, o := range seen {
-		m.seen[k] = o
-	}
+	maps.Copy(m.seen, seen)
 	return nil
 }
 

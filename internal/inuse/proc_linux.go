@@ -68,7 +68,7 @@ func (h *holding) add(p procfs.Proc, f *os.File, node inode, headerPID int32, st
 	n, writes, err := descriptors(p, node)
 	if n == 0 {
 		var mapped, mapWrites bool
-		mapped, mapWrites, err = maps(p, node, err)
+		mapped, mapWrites, err = mappings(p, node, err)
 		if mapped {
 			n, writes = 1, mapWrites
 		}
@@ -154,9 +154,9 @@ func descriptors(p procfs.Proc, node inode) (n int, writes bool, err error) {
 	return n, writes, err
 }
 
-// maps tells whether a process has a file mapped, and whether for writing. denied is what
+// mappings tells whether a process has a file mapped, and whether for writing. denied is what
 // looking at its descriptors gave: no map is readable then either.
-func maps(p procfs.Proc, node inode, denied error) (mapped, writes bool, err error) {
+func mappings(p procfs.Proc, node inode, denied error) (mapped, writes bool, err error) {
 	if denied != nil {
 		return false, false, denied
 	}
