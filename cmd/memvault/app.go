@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/memvault/memvault/upload"
 )
 
 // An app is one run of the command line: where it reads and writes, and the flags
@@ -19,6 +21,10 @@ type app struct {
 	noProgress bool
 	// state is the folder that statedir.Open gets.
 	state string
+	// store says where s3:// inputs are.
+	store storeFlags
+	// dialled is the store once it has been; see openRemote.
+	dialled *upload.Store
 
 	// writing is held while an output file is unfinished on the disk.
 	writing sync.Mutex

@@ -19,12 +19,13 @@ import (
 
 const compressLong = `compress stores a capture as FILE.zst: zstd that any zstd tool and every command of
 memvault reads, in frames of 4 MiB with checksums and a seek table. LZ4, in which Memray
-leaves captures, is taken off first: what comes out is a third smaller than Memray's file
-or more. A file that does not unpack cleanly, or is no capture, is stored as it is, byte for byte.
+leaves captures, is taken off first: what comes out is about a third smaller than Memray's
+file. A file that does not unpack cleanly, or is no capture, is stored as it is, byte for
+byte.
 
 Beside it FILE.zst.json is written, the manifest: sizes and SHA-256 of the file, of the
-records and of what is stored, the header, how the writing ended, the peak. memvault restore
-gives the capture back, and proves by the manifest that it is the same.
+records and of what is stored, the header, how the writing ended, the peak. memvault
+restore gives the capture back, and proves by the manifest that it is the same.
 
 ` + redactHelp + `
 
@@ -66,7 +67,7 @@ func newCompress(a *app) *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "", "write to this file, into this folder/, or - to standard output")
 	f.BoolVar(&o.remove, "rm", false, "delete FILE when the result has been read back")
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "enter folders within folders")
-	f.BoolVar(&o.force, "force", false, "overwrite an output that is there")
+	f.BoolVarP(&o.force, "force", "f", false, "overwrite an output that is there")
 	f.BoolVar(&o.dryRun, "dry-run", false, "change nothing, say what would be done")
 	f.DurationVar(&o.wait, "wait", 0, "how long to wait for a live capture")
 	o.archiveFlags.addTo(cmd)

@@ -53,7 +53,7 @@ func (c *conversion) readBase(jobs []job, t *tally) error {
 	if c.o.base == standard && slices.ContainsFunc(jobs, func(j job) bool { return j.input == standard }) {
 		return usagef("standard input holds one capture, not the --base and another")
 	}
-	p, err := c.app.readProfile(c.o.base, c.o.read)
+	p, err := c.app.readProfile(c.ctx, c.o.base, c.o.read)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (c *conversion) one(j job) error {
 	if err := checkFree(j.output, c.o.force); err != nil {
 		return err
 	}
-	p, err := c.app.readProfile(j.input, c.o.read)
+	p, err := c.app.readProfile(c.ctx, j.input, c.o.read)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (c *conversion) write(output string, out converter) error {
 }
 
 func (c *conversion) addTo(out converter, input string) error {
-	p, err := c.app.readProfile(input, c.o.read)
+	p, err := c.app.readProfile(c.ctx, input, c.o.read)
 	if err != nil {
 		return err
 	}

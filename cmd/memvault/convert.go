@@ -103,6 +103,7 @@ func newConvert(a *app) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd)
+	a.store.addTo(cmd)
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -49,7 +50,7 @@ func newDiff(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "diff BASE NEW", Short: "Tell how a capture differs from another",
 		Long: diffLong, Example: diffExample, Args: exactlyTwo,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			o, read, err := f.resolve()
 			if err != nil {
 				return err
@@ -58,7 +59,7 @@ func newDiff(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.diff(args[0], args[1], o, read, f.strict, limit)
+			return a.diff(cmd.Context(), args[0], args[1], o, read, f.strict, limit)
 		},
 	}
 	f.views.addTo(cmd, heap.Peak)
@@ -70,6 +71,7 @@ func newDiff(a *app) *cobra.Command {
 	flags.BoolVar(&f.exact, "bytes", false, "print sizes in bytes, exactly")
 	f.readFlags.addTo(flags)
 	a.addJSON(cmd)
+	a.store.addTo(cmd)
 	complete(cmd, "by", report.DiffByNames)
 	complete(cmd, "normalize", report.NormalizeNames)
 	return cmd
@@ -116,13 +118,13 @@ func parsePercent(s string) (*float64, error) {
 }
 
 // diff compares two captures, and judges the change by limit, in percent.
-func (a *app) diff(baseFile, newFile string, o report.DiffOptions, read heap.Options, strict bool, limit *float64) error {
+func (a *app) diff(ctx context.Context, baseFile, newFile string, o report.DiffOptions, read heap.Options, strict bool, limit *float64) error {
 	if baseFile == standard && newFile == standard {
 		return usagef("standard input holds one capture, not BASE and NEW")
 	}
 	var profiles [2]*heap.Profile
 	for i, file := range []string{baseFile, newFile} {
-		p, err := a.readProfile(file, read)
+		p, err := a.readProfile(ctx, file, read)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"syscall"
@@ -34,18 +35,19 @@ func newDump(a *app) *cobra.Command {
 		Long:    dumpLong,
 		Example: dumpExample,
 		Args:    exactlyOne,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.dump(args[0], extended)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.dump(cmd.Context(), args[0], extended)
 		},
 	}
 	cmd.Flags().BoolVarP(&extended, "extended", "x", false, "print also what memray parse leaves out")
+	a.store.addTo(cmd)
 	return cmd
 }
 
-func (a *app) dump(file string, extended bool) error {
+func (a *app) dump(ctx context.Context, file string, extended bool) error {
 	d := dumper{extended: extended, escape: isTerminal(a.out), out: bufio.NewWriterSize(a.out, 1<<16)}
 	var status codec.Status
-	err := a.readCapture(file, func(r *codec.Reader) error {
+	err := a.readCapture(ctx, file, func(r *codec.Reader) error {
 		err := d.records(r)
 		status = r.Status()
 		return err

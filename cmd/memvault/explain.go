@@ -34,7 +34,7 @@ func newExplain(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain FILE", Short: "Say what allocates, grows, and is out of proportion",
 		Long: explainLong, Example: explainExample, Args: exactlyOne,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			read, err := f.options()
 			if err != nil {
 				return err
@@ -43,7 +43,7 @@ func newExplain(a *app) *cobra.Command {
 				return usagef("--rows %d: want 1 or more", o.N)
 			}
 			read.Slices = report.ExplainSlices
-			return a.printReport(args[0], read, f.strict, func(p *heap.Profile) (textReport, error) {
+			return a.printReport(cmd.Context(), args[0], read, f.strict, func(p *heap.Profile) (textReport, error) {
 				return report.Explain(p, o), nil
 			})
 		},
@@ -52,5 +52,6 @@ func newExplain(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&o.Exact, "bytes", false, "print sizes in bytes, exactly")
 	f.addTo(cmd.Flags())
 	a.addJSON(cmd)
+	a.store.addTo(cmd)
 	return cmd
 }

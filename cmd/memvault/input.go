@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -9,46 +10,73 @@ import (
 
 	"github.com/memvault/memvault/codec"
 	"github.com/memvault/memvault/internal/progress"
+	"github.com/memvault/memvault/upload"
 )
 
-// An input is an open capture file, or standard input.
+// An input is an open capture: a file, an object, or standard input.
 type input struct {
 	name string
-	file *os.File
+	// at gives any part of it; nil where that cannot be, as of a pipe.
+	at io.ReaderAt
 	// size is that at opening, in bytes: a capture may grow while it is read. It is -1 when
 	// it cannot be known, as of a pipe.
-	size int64
-	bar  *progress.Reader // nil when no progress is shown
+	size  int64
+	begin int64        // where reading begins: standard input may stand in the middle of a file
+	close func() error // the file or object
+	bar   *progress.Reader
 	io.Reader
 }
 
-// open opens a FILE of the command line.
-func (a *app) open(name string) (*input, error) {
-	in := &input{name: name, file: a.in, size: -1}
+// open opens a FILE of the command line, or an s3:// object.
+func (a *app) open(ctx context.Context, name string) (*input, error) {
+	in, err := a.openAny(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if a.showsProgress() {
+		rest := in.size
+		if rest >= 0 {
+			rest = max(0, rest-in.begin)
+		}
+		in.bar = progress.NewReader(in.Reader, rest, a.err, label(name))
+		in.Reader = in.bar
+	}
+	return in, nil
+}
+
+func (a *app) openAny(ctx context.Context, name string) (*input, error) {
+	if upload.IsURL(name) {
+		return a.openRemote(ctx, name)
+	}
 	if name != standard {
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, inFile(name, err)
 		}
-		in.file = f
-	} else if isTerminal(a.in) {
+		return openFile(name, f, f.Close)
+	}
+	if isTerminal(a.in) {
 		return nil, hintf(usagef("standard input is a terminal, not a capture"), "name a FILE, or send one in a pipe")
 	}
-	info, err := in.file.Stat()
+	return openFile(name, a.in, func() error { return nil })
+}
+
+// openFile makes an input of an open file, or closes it.
+func openFile(name string, f *os.File, close func() error) (*input, error) {
+	in := &input{name: name, size: -1, close: close, Reader: f}
+	info, err := f.Stat()
 	if err == nil && info.IsDir() {
 		err = hintf(errFolder, "folders are not entered; name the files in it: %s", filepath.Join(name, "*.bin"))
 	}
 	if err != nil {
-		return nil, errors.Join(inFile(name, err), in.Close())
+		return nil, errors.Join(inFile(name, err), close())
 	}
-	in.Reader = in.file
 	if info.Mode().IsRegular() {
-		in.size = info.Size()
-		in.Reader = io.LimitReader(in.file, in.remaining())
-	}
-	if a.showsProgress() {
-		in.bar = progress.NewReader(in.Reader, in.remaining(), a.err, label(name))
-		in.Reader = in.bar
+		in.size, in.at = info.Size(), f
+		if at, err := f.Seek(0, io.SeekCurrent); err == nil {
+			in.begin = at
+		}
+		in.Reader = io.LimitReader(f, max(in.size-in.begin, 0))
 	}
 	return in, nil
 }
@@ -56,29 +84,13 @@ func (a *app) open(name string) (*input, error) {
 // showsProgress reports whether somebody wants to see how far the work is.
 func (a *app) showsProgress() bool { return !a.quiet && !a.noProgress && isTerminal(a.err) }
 
-// remaining is size less what was read before memvault began, as standard input may
-// stand in the middle of a file.
-func (in *input) remaining() int64 {
-	if in.size < 0 {
-		return -1
-	}
-	at, err := in.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return in.size
-	}
-	return max(in.size-at, 0)
-}
-
 // Close takes the progress bar away and closes the file.
 func (in *input) Close() error {
 	var err error
 	if in.bar != nil {
 		err = in.bar.Close()
 	}
-	if in.name == standard {
-		return err
-	}
-	return errors.Join(err, in.file.Close())
+	return errors.Join(err, in.close())
 }
 
 // label is what stands before a progress bar: the name of the file, or its end.
@@ -96,8 +108,8 @@ func label(name string) string {
 
 // readCapture opens a FILE and hands its Reader to use, and closes both. Errors get the
 // file's name.
-func (a *app) readCapture(name string, use func(*codec.Reader) error) error {
-	in, err := a.open(name)
+func (a *app) readCapture(ctx context.Context, name string, use func(*codec.Reader) error) error {
+	in, err := a.open(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/memvault/memvault/archive"
 	"github.com/memvault/memvault/codec"
 	"github.com/memvault/memvault/heap"
 )
@@ -48,20 +50,21 @@ func newInspect(a *app) *cobra.Command {
 		Long:    inspectLong,
 		Example: inspectExample,
 		Args:    atLeastOne,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.inspect(args, full)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.inspect(cmd.Context(), args, full)
 		},
 	}
 	cmd.Flags().BoolVar(&full, "full", false, "read all of each capture")
 	a.addJSON(cmd)
+	a.store.addTo(cmd)
 	return cmd
 }
 
-func (a *app) inspect(files []string, full bool) error {
+func (a *app) inspect(ctx context.Context, files []string, full bool) error {
 	var t tally
 	var all []*facts
 	for _, file := range files {
-		f, err := a.factsOf(file, full)
+		f, err := a.factsOf(ctx, file, full)
 		if err == nil && f.Complete != nil && !*f.Complete {
 			t.partly++
 		} else {
@@ -94,17 +97,17 @@ func (a *app) printAll(all []*facts, full bool) error {
 
 // factsOf looks at one capture, or reads all of it. The facts are never nil; with an
 // error they hold its text.
-func (a *app) factsOf(file string, full bool) (*facts, error) {
+func (a *app) factsOf(ctx context.Context, file string, full bool) (*facts, error) {
 	f := &facts{File: file}
-	err := a.fillFacts(f, full)
+	err := a.fillFacts(ctx, f, full)
 	if err != nil {
 		f.Error = withoutFile(err).Error()
 	}
 	return f, err
 }
 
-func (a *app) fillFacts(f *facts, full bool) error {
-	in, err := a.open(f.File)
+func (a *app) fillFacts(ctx context.Context, f *facts, full bool) error {
+	in, err := a.open(ctx, f.File)
 	if err != nil {
 		return err
 	}
@@ -112,10 +115,10 @@ func (a *app) fillFacts(f *facts, full bool) error {
 		f.Size = &in.size
 	}
 	switch {
-	case full, in.size < 0, in.size != in.remaining():
+	case full, in.at == nil, in.begin != 0:
 		err = f.read(in)
 	default:
-		err = f.glance(in.file, in.size)
+		err = f.glance(in.at, in.size)
 	}
 	if closeErr := in.Close(); err == nil && !errors.Is(closeErr, fs.ErrClosed) {
 		err = closeErr
@@ -124,8 +127,8 @@ func (a *app) fillFacts(f *facts, full bool) error {
 }
 
 // glance takes what the header and the end of the file tell.
-func (f *facts) glance(file *os.File, size int64) error {
-	s, err := codec.Inspect(file, size)
+func (f *facts) glance(r io.ReaderAt, size int64) error {
+	s, err := archive.Inspect(r, size)
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,12 @@ package main
 import (
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/memvault/memvault/upload"
 )
 
 // standard is the name of standard input and output on the command line.
@@ -67,6 +70,8 @@ func (p outputPlan) output(input string) string {
 		return filepath.Join(p.Output, stem(filepath.Base(input))+p.Ext)
 	case input == standard:
 		return standard
+	case upload.IsURL(input): // objects have no folder here
+		return stem(path.Base(input)) + p.Ext
 	}
 	folder, base := filepath.Split(input)
 	return folder + stem(base) + p.Ext
@@ -110,7 +115,7 @@ func (p outputPlan) twice(jobs []job) error {
 
 // key is the same for all spellings of a path.
 func (p outputPlan) key(name string) string {
-	if name == standard {
+	if name == standard || upload.IsURL(name) {
 		return name
 	}
 	if abs, err := filepath.Abs(name); err == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -11,15 +12,15 @@ import (
 
 // readProfile reads a FILE into a profile. A window that counts from the end of an
 // unfinished capture takes a first pass, which finds the end.
-func (a *app) readProfile(file string, o heap.Options) (*heap.Profile, error) {
-	p, err := a.readPass(file, o)
+func (a *app) readProfile(ctx context.Context, file string, o heap.Options) (*heap.Profile, error) {
+	p, err := a.readPass(ctx, file, o)
 	if !errors.Is(err, heap.ErrNeedsEnd) {
 		return p, err
 	}
 	if file == standard {
 		return nil, hintf(err, "a bound from the end takes two passes, so it needs a FILE")
 	}
-	err = a.readCapture(file, func(r *codec.Reader) error {
+	err = a.readCapture(ctx, file, func(r *codec.Reader) error {
 		var err error
 		o.End, err = heap.EndTime(r)
 		return err
@@ -27,11 +28,11 @@ func (a *app) readProfile(file string, o heap.Options) (*heap.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.readPass(file, o)
+	return a.readPass(ctx, file, o)
 }
 
-func (a *app) readPass(file string, o heap.Options) (p *heap.Profile, err error) {
-	err = a.readCapture(file, func(r *codec.Reader) error {
+func (a *app) readPass(ctx context.Context, file string, o heap.Options) (p *heap.Profile, err error) {
+	err = a.readCapture(ctx, file, func(r *codec.Reader) error {
 		p, err = heap.Read(r, o)
 		return err
 	})

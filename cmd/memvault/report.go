@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"syscall"
@@ -76,6 +77,7 @@ func (f *reportFlags) addTo(a *app, cmd *cobra.Command, byDefault heap.View, row
 	flags.BoolVar(&f.exact, "bytes", false, "print sizes in bytes, exactly")
 	f.readFlags.addTo(flags)
 	a.addJSON(cmd)
+	a.store.addTo(cmd)
 }
 
 // resolve gives what the flags mean.
@@ -103,8 +105,8 @@ type textReport interface {
 }
 
 // printReport reads a capture, makes a report of it and prints it.
-func (a *app) printReport(file string, read heap.Options, strict bool, make func(*heap.Profile) (textReport, error)) error {
-	p, err := a.readProfile(file, read)
+func (a *app) printReport(ctx context.Context, file string, read heap.Options, strict bool, make func(*heap.Profile) (textReport, error)) error {
+	p, err := a.readProfile(ctx, file, read)
 	if err != nil {
 		return err
 	}

@@ -22,13 +22,13 @@ func newReportStats(a *app) *cobra.Command {
 		Use: "stats FILE", Short: "Print figures of the whole capture", Long: statsLong,
 		Example: "  memvault report stats scheduler_memory.bin\n  memvault report stats --json -n 20 scheduler_memory.bin",
 		Args:    exactlyOne,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			o, read, err := f.resolve()
 			if err != nil {
 				return err
 			}
 			read.Sizes = true
-			return a.printReport(args[0], read, f.strict, func(p *heap.Profile) (textReport, error) {
+			return a.printReport(cmd.Context(), args[0], read, f.strict, func(p *heap.Profile) (textReport, error) {
 				if f.views[o.View] {
 					if err := checkView(p, o.View); err != nil {
 						return nil, err
@@ -54,7 +54,7 @@ func newReportSummary(a *app) *cobra.Command {
 		Use: "summary FILE", Short: "Print functions by what they allocated", Long: summaryLong,
 		Example: "  memvault report summary -n 20 scheduler_memory.bin\n  memvault report summary --leaks --sort own scheduler_memory.bin",
 		Args:    exactlyOne,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			o, read, err := f.resolve()
 			if err != nil {
 				return err
@@ -65,7 +65,7 @@ func newReportSummary(a *app) *cobra.Command {
 			}
 			o.Sort = column
 			f.inMemrayOrder(&read)
-			return a.printReport(args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
+			return a.printReport(cmd.Context(), args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
 				return report.NewSummary(p, o)
 			}))
 		},
@@ -85,12 +85,12 @@ func newReportTable(a *app) *cobra.Command {
 		Use: "table FILE", Short: "Print lines of code by what they allocated", Long: tableLong,
 		Example: "  memvault report table -n 20 scheduler_memory.bin\n  memvault report table --split-threads --json scheduler_memory.bin",
 		Args:    exactlyOne,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			o, read, err := f.resolve()
 			if err != nil {
 				return err
 			}
-			return a.printReport(args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
+			return a.printReport(cmd.Context(), args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
 				return report.NewTable(p, o)
 			}))
 		},
@@ -111,7 +111,7 @@ func newReportTree(a *app) *cobra.Command {
 		Use: "tree FILE", Short: "Print who called whom, with what was allocated below", Long: treeLong,
 		Example: "  memvault report tree scheduler_memory.bin\n  memvault report tree --leaks --depth 3 scheduler_memory.bin",
 		Args:    exactlyOne,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			var read heap.Options
 			var err error
 			if o.Options, read, err = f.resolve(); err != nil {
@@ -121,7 +121,7 @@ func newReportTree(a *app) *cobra.Command {
 				return usagef("--depth %d, --min-percent %g: want 0 or more", o.Depth, o.MinPercent)
 			}
 			f.inMemrayOrder(&read)
-			return a.printReport(args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
+			return a.printReport(cmd.Context(), args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
 				return report.NewTree(p, o)
 			}))
 		},
@@ -140,12 +140,12 @@ func newReportTop(a *app) *cobra.Command {
 		Use: "top FILE", Short: "Print the stacks that allocated most", Long: topLong,
 		Example: "  memvault report top -n 3 scheduler_memory.bin\n  memvault report top --temporary --json scheduler_memory.bin",
 		Args:    exactlyOne,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			o, read, err := f.resolve()
 			if err != nil {
 				return err
 			}
-			return a.printReport(args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
+			return a.printReport(cmd.Context(), args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
 				return report.NewTop(p, o)
 			}))
 		},

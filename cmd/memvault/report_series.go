@@ -45,6 +45,7 @@ func newReportSeries(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&f.plot, "plot", "", "draw a picture into this file instead, its name ending in .svg or .png")
 	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "overwrite the picture")
 	a.addJSON(cmd)
+	a.store.addTo(cmd)
 	return cmd
 }
 
@@ -65,7 +66,7 @@ func (a *app) series(ctx context.Context, file string, f *seriesFlags) error {
 	if f.likeMemray {
 		read.Points = report.SeriesPoints
 	}
-	p, err := a.readProfile(file, read)
+	p, err := a.readProfile(ctx, file, read)
 	if err != nil {
 		return err
 	}

@@ -15,31 +15,31 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/memvault/memvault/archive"
+	"github.com/memvault/memvault/upload"
 )
 
 const restoreLong = `restore gives back the capture that memvault compress or memvault upload has stored. A
-capture that was plain comes back byte for byte. One that was in LZ4 comes back as the same
-records without it, which Memray opens as well. A file that was stored as it is, or with
---codec none, comes back byte for byte.
+capture that was plain comes back byte for byte. One that was in LZ4 comes back as the
+same records without it, which Memray opens as well. A file that was stored as it is, or
+with --codec none, comes back byte for byte.
 
-The manifest proves by SHA-256 that what comes back is what was stored: FILE.json, or that
-of the object. Where a FILE has none, the checksums of the frames and the seek table at the
-end vouch for it, which is said.
+The manifest proves by SHA-256 that what comes back is what was stored: FILE.json, or
+that of the object. Where there is none, the checksums of the frames and the seek table
+at the end vouch for it, which is said.
 
-The output is FILE without .zst, in the folder of FILE, or in this one if FILE is an object
-or has come with -o missing. It appears only when it is whole and proved.
+The output is FILE without .zst, beside it; that of an object in the working folder. It
+appears only when it is whole and proved.
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 4 the stored bytes are damaged or not those
-of the manifest, 75 the store cannot be reached.`
+Exit codes: 0 done, 1 failed, 2 wrong command line, 4 the stored bytes are damaged or not
+those of the manifest, 75 the store cannot be reached.`
 
 const restoreExample = `  memvault restore scheduler_memory.bin.zst
-  memvault restore -o - x.bin.zst | memray stats /dev/stdin
-  memvault restore s3://captures/v1/scheduler/2026/01/02/20260102T150405Z-77-0123456789abcdef.bin.zst`
+  memvault restore s3://captures/v1/web/2026/01/02/20260102T150405Z-77-01ab.bin.zst
+  memvault restore -o - x.bin.zst | sha256sum`
 
 type restoreOptions struct {
 	output string
 	force  bool
-	store  storeFlags
 }
 
 func newRestore(a *app) *cobra.Command {
@@ -56,8 +56,9 @@ func newRestore(a *app) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "", "write to this file, into this folder/, or - to standard output")
-	f.BoolVar(&o.force, "force", false, "overwrite an output that is there")
+	f.BoolVarP(&o.force, "force", "f", false, "overwrite an output that is there")
 	a.addJSON(cmd)
+	a.store.addTo(cmd)
 	return cmd
 }
 
@@ -82,11 +83,11 @@ func (a *app) restore(ctx context.Context, o *restoreOptions, name string) error
 	if err := errors.Join(checkFree(output, o.force), checkInputs([]job{{name, output}})); err != nil {
 		return err
 	}
-	m, err := a.localManifest(name)
+	m, err := a.manifest(ctx, name)
 	if err != nil {
 		return err
 	}
-	in, err := a.open(name)
+	in, err := a.open(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ func (a *app) printRestored(r *restoredFile) error {
 // restoredName names the output for a stored file.
 func restoredName(name, output string) (string, error) {
 	base := filepath.Base(name)
-	remote := strings.HasPrefix(name, "s3://")
+	remote := upload.IsURL(name)
 	if remote {
 		base = path.Base(name)
 	}
@@ -148,11 +149,18 @@ func restoredName(name, output string) (string, error) {
 	return filepath.Join(filepath.Dir(name), short), nil
 }
 
-// localManifest reads the manifest beside a stored file; nil if there is none.
-func (a *app) localManifest(name string) (*archive.Manifest, error) {
-	if name == standard {
+// manifest reads the manifest of a stored file or object; nil if there is none.
+func (a *app) manifest(ctx context.Context, name string) (*archive.Manifest, error) {
+	switch {
+	case name == standard:
 		return nil, nil
+	case upload.IsURL(name):
+		return a.remoteManifest(ctx, name)
 	}
+	return localManifest(name)
+}
+
+func localManifest(name string) (*archive.Manifest, error) {
 	file := manifestOf(name)
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -13,8 +13,8 @@ const rootLong = `memvault reads the captures of Memray, the memory profiler for
 release, and turns them into what other tools show. It needs neither Python nor
 the program that was traced.
 
-FILE may be - for standard input. Captures are recognised by their content, also
-within LZ4, zstd or gzip; the name does not matter.
+FILE may be - for standard input, or s3://BUCKET/KEY, which is read by ranges. Captures
+are recognised by their content, also within LZ4, zstd or gzip; the name does not matter.
 
 Each flag can also be set by an environment variable, MEMVAULT_ and its name, as
 MEMVAULT_LIKE_MEMRAY=1 for --like-memray; only --force, --yes and --sacrifice cannot. A

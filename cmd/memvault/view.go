@@ -59,6 +59,7 @@ func newView(a *app) *cobra.Command {
 	f.BoolVar(&o.native, "native", false, "add native stacks, as addresses beyond the Python ones")
 	o.first.addTo(cmd, heap.Peak)
 	o.reading.addTo(f)
+	a.store.addTo(cmd)
 	return cmd
 }
 
@@ -75,7 +76,7 @@ func (a *app) view(ctx context.Context, file string, o *viewOptions) error {
 		return err
 	}
 	read.Native = o.native
-	p, err := a.readProfile(file, read)
+	p, err := a.readProfile(ctx, file, read)
 	if err != nil {
 		return err
 	}
