@@ -26,13 +26,16 @@ func HomeIn(lookup func(string) (string, bool)) string {
 	return expand(home, lookup)
 }
 
+// maxExpanded bounds what variables are expanded to, in bytes.
+const maxExpanded = 1 << 16
+
 // expand does what Airflow's expand_env_var does, but for ~user. A variable that is not
-// set stays as it is written; one that names itself would never end.
+// set stays as it is written; where Airflow would never end, the last text counts.
 func expand(s string, lookup func(string) (string, bool)) string {
 	const rounds = 8
 	for range rounds {
 		next := expandUser(expandVars(s, lookup), lookup)
-		if next == s {
+		if next == s || len(next) > maxExpanded {
 			break
 		}
 		s = next

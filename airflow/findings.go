@@ -83,14 +83,14 @@ func (x *examiner) captureFindings(c Component) {
 	file := c.Capture.File
 	if c.Blocks {
 		x.find(Finding{Kind: InTheWay, Component: c.Name, File: file,
-			Text:   fmt.Sprintf("%s will not start (Airflow 3.2.0 to 3.3.2): the last run's capture is in its way (%s)", c.Name, c.Capture.State),
+			Text:   fmt.Sprintf("it will not start (Airflow 3.2.0 to 3.3.2): what the last run left has its name (%s)", c.Capture.State),
 			Advice: "memvault rotate " + x.d.Home})
 	}
 	if n := len(c.Capture.Holders); n > 0 && c.Capture.dead() {
 		x.find(Finding{Kind: HeldByOrphans, Component: c.Name, File: file,
 			Text: fmt.Sprintf("its writer, pid %d, is gone, and %d processes that do not write it hold it (%s)",
 				c.Capture.PID, n, pids(c.Capture.Holders)),
-			Advice: "rotate and upload it as any other; deleting it frees no space until they end"})
+			Advice: "rotate and upload it as any other; deleting it frees no space until they end, and a killed scheduler's workers take no SIGTERM: kill -9 them"})
 	}
 	if c.Enabled && c.Capture.State == inuse.Unknown.String() {
 		x.find(Finding{Kind: UseUnknown, Component: c.Name, File: file, Text: "whether it is live is not known: " + c.Capture.Reason,

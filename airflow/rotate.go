@@ -61,7 +61,7 @@ func Rotate(ctx context.Context, paths []string, o RotateOptions) ([]Rotation, e
 
 // find lists the files that path stands for, or why there are none.
 func find(path string) []Rotation {
-	r := Rotation{Dir: filepath.Dir(path), From: filepath.Base(path)}
+	r := Rotation{Dir: filepath.Dir(path), From: filepath.Base(path), Named: true}
 	info, err := os.Stat(path)
 	if err != nil {
 		if _, gone := os.Lstat(path); gone != nil { // a dangling link is in the way as well
@@ -135,7 +135,7 @@ func (t *turn) attempt(ctx context.Context, graced *bool) (Rotation, time.Durati
 	if !r.Verdict.MayRotate() {
 		r = r.left(Blocked, "%s", r.Verdict.Reason)
 		if f.ending() || t.compressing() {
-			r.Reason = "Memray still compresses it"
+			r.State, r.Reason = "compressing", "Memray still compresses it"
 			return r, poll
 		}
 		return r, 0

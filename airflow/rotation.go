@@ -38,12 +38,14 @@ type RotateOptions struct {
 type Rotation struct {
 	// Dir is its folder, From its name there, To its new name; "" when it keeps the old one.
 	Dir, From, To string
-	Action        Action
+	// Named tells that the file was given, not its folder.
+	Named  bool
+	Action Action
 	// Component, Start and PID are what To is made of.
 	Component string
 	Start     time.Time
 	PID       int
-	// State is "live", "unknown" when that cannot be told, and else "finished", "crashed", "empty"
+	// State is "live", "compressing", "unknown" when it cannot be told, and else "finished", "crashed", "empty"
 	// when the file has no header to read, or "no capture".
 	State string
 	// Size is the length of the file in bytes, zeros at its end included.

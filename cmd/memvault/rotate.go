@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/memvault/memvault/airflow"
+	"github.com/memvault/memvault/internal/inuse"
 )
 
 const rotateLong = `rotate moves captures that nobody writes any more off the names that Airflow gave
@@ -29,8 +30,8 @@ After -- comes a command, which then takes the place of memvault, with the same 
 What goes wrong is told, and the exit code is 0 all the same, since nothing here should keep
 Airflow from starting; --strict thinks otherwise, and does not run the command then.
 
-Exit codes: 0 done, 2 wrong command line; with --strict: 1 failed, 3 done in part, 75 a
-capture is live; 126 and 127 the command cannot be run, or is not there.`
+Exit codes: 0 done, 2 wrong command line; with --strict: 1 failed, 3 done in part, 75 a FILE is
+live, or it cannot be told; 126 and 127 the command cannot be run, or is not there.`
 
 const rotateExample = `  memvault rotate
   memvault rotate --dry-run /opt/airflow
@@ -111,7 +112,7 @@ type rotationFacts struct {
 // Standard output belongs to the command that comes after, if one does.
 func (a *app) printRotations(list []airflow.Rotation, missing error, ours, dryRun bool) error {
 	var t tally
-	live := false
+	live := false // in the way, or named: a live one in a folder is as it should be
 	for _, r := range list {
 		if r.Action == airflow.Failed && missing != nil && errors.Is(r.Err, missing) {
 			a.warn(filepath.Join(r.Dir, r.From), "there is no such folder, so nothing is in the way")
@@ -121,7 +122,7 @@ func (a *app) printRotations(list []airflow.Rotation, missing error, ours, dryRu
 		case airflow.Failed:
 			t.failed++
 		case airflow.Blocked:
-			live = true
+			live = live || r.Named || r.State != inuse.Live.String()
 		default:
 			t.done++
 		}
