@@ -9,19 +9,10 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/encrypt"
 )
 
 // leastPart is the least size of a part that is not the last one, in bytes.
 const leastPart = 5 << 20
-
-// readSSE is the encryption that reading must name: a key of ours.
-func (p *prober) readSSE() encrypt.ServerSide {
-	if p.sse != nil && p.sse.Type() == encrypt.SSEC {
-		return p.sse
-	}
-	return nil
-}
 
 // open begins an upload whose parts and whole have checksums of the type.
 func (p *prober) open(ctx context.Context, name string, sum minio.ChecksumType) (id string, err error) {
@@ -48,7 +39,7 @@ func (p *prober) part(ctx context.Context, name, id string, n int, body []byte, 
 
 func (p *prober) partOnce(ctx context.Context, name, id string, n int, body []byte, sum minio.ChecksumType, value string) (minio.ObjectPart, error) {
 	return p.Core.PutObjectPart(ctx, p.place.Bucket, p.root+name, id, n, bytes.NewReader(body), int64(len(body)), minio.PutObjectPartOptions{
-		SSE: p.readSSE(), DisableContentSha256: true, CustomHeader: http.Header{sum.Key(): {value}},
+		SSE: p.customerKey(), DisableContentSha256: true, CustomHeader: http.Header{sum.Key(): {value}},
 	})
 }
 
@@ -66,7 +57,7 @@ func (p *prober) completeOnce(ctx context.Context, name, id string, sum minio.Ch
 			ChecksumCRC32C: part.ChecksumCRC32C, ChecksumCRC64NVME: part.ChecksumCRC64NVME}
 	}
 	opts := minio.PutObjectOptions{
-		ServerSideEncryption: p.readSSE(),
+		ServerSideEncryption: p.customerKey(),
 		UserMetadata:         map[string]string{sum.Key(): whole, "X-Amz-Checksum-Type": "FULL_OBJECT"},
 	}
 	opts.SetMatchETagExcept("*")

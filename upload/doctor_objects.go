@@ -255,7 +255,7 @@ func (p *prober) checkTags(ctx context.Context) (string, error) {
 }
 
 func (p *prober) checkExpiry(ctx context.Context) (string, error) {
-	info, err := p.Core.StatObject(ctx, p.place.Bucket, p.root+probeObject, minio.StatObjectOptions{ServerSideEncryption: p.readSSE()})
+	info, err := p.Core.StatObject(ctx, p.place.Bucket, p.root+probeObject, minio.StatObjectOptions{ServerSideEncryption: p.customerKey()})
 	switch {
 	case err != nil:
 		return "", err
