@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/memvault/memvault/retention"
 	"github.com/memvault/memvault/upload"
 )
 
@@ -32,7 +33,7 @@ const doctorS3Example = `  memvault doctor s3 s3://captures/production
 
 type doctorS3Flags struct {
 	store   storeFlags
-	minLife time.Duration
+	minLife string
 	strict  bool
 }
 
@@ -58,7 +59,7 @@ func newDoctorS3(a *app) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&d.minLife, "min-archive-life", upload.DefaultMinLife, "how long objects must stay to be proof")
+	f.StringVar(&d.minLife, "min-archive-life", "7d", "how long objects must stay to be proof")
 	f.BoolVar(&d.strict, "strict", false, "count notes and unknown checks as findings")
 	d.store.addTo(cmd)
 	a.addJSON(cmd)
@@ -73,8 +74,12 @@ func (a *app) doctorS3(ctx context.Context, d doctorS3Flags, where string) error
 	if err != nil {
 		return err
 	}
-	if d.minLife <= 0 {
-		return usagef("--min-archive-life %v: want more than 0", d.minLife)
+	life, err := retention.ParseDuration(d.minLife)
+	if err != nil {
+		return usagef("--min-archive-life: %w", err)
+	}
+	if life <= 0 {
+		return usagef("--min-archive-life %s: want more than 0", d.minLife)
 	}
 	config, err := d.store.config(a)
 	if err != nil {
@@ -85,7 +90,7 @@ func (a *app) doctorS3(ctx context.Context, d doctorS3Flags, where string) error
 	if err != nil {
 		return err
 	}
-	found, err := store.Examine(ctx, place, d.minLife)
+	found, err := store.Examine(ctx, place, life)
 	if found == nil {
 		return storeError(err)
 	}
