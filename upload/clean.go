@@ -63,15 +63,16 @@ func (s *Store) Orphans(ctx context.Context, p Place, o OrphanOptions) (orphans 
 }
 
 // judge decides whether an upload is to be aborted. The parts of one that was begun just
-// now need not be listed.
+// now need not be listed. The store says what time it is to the second only, or a second late.
 func (s *Store) judge(ctx context.Context, u *Orphan, now time.Time, o OrphanOptions) error {
-	if now.Sub(u.Started) >= o.OlderThan {
+	age := func(t time.Time) time.Duration { return max(now.Sub(t), 0) }
+	if age(u.Started) >= o.OlderThan {
 		if err := s.parts(ctx, u); err != nil {
 			return err
 		}
 	}
-	if u.Age = now.Sub(u.Newest); u.Age < o.OlderThan {
-		u.Kept = fmt.Sprintf("its newest part is %v old, want %v", max(u.Age, 0).Round(time.Second), o.OlderThan)
+	if u.Age = age(u.Newest); u.Age < o.OlderThan {
+		u.Kept = fmt.Sprintf("its newest part is %v old, want %v", u.Age.Round(time.Second), o.OlderThan)
 		return nil
 	}
 	unlock, err := s.lockKey(o.State, u)

@@ -80,8 +80,9 @@ type lease struct {
 	ttl         time.Duration
 	body        leaseBody
 	etag        string
-	// renewed is when the last renewal was sent, by the monotonic clock of this machine.
-	renewed time.Time
+	// renewed is when the last renewal was sent, by the monotonic clock of this machine, and
+	// sent when one was that may have failed.
+	renewed, sent time.Time
 	lost    bool
 }
 
@@ -100,7 +101,7 @@ func (l *lease) acquire(ctx context.Context) error {
 		return err
 	}
 	if held.Token == l.body.Token { // the reply to our first attempt was lost
-		l.etag = reply.etag()
+		l.etag, l.renewed = reply.etag(), l.sent
 		return l.checkConditions(ctx)
 	}
 	left, err := timeLeft(held, reply)
@@ -132,7 +133,7 @@ func (l *lease) replace(ctx context.Context, etag string) error {
 		case now.Token != l.body.Token || now.Generation != l.body.Generation || attempt == 3:
 			return fmt.Errorf("%w: %s (%s)", ErrLeased, now.Holder, l.key)
 		case now == l.body:
-			l.etag = reply.etag()
+			l.etag, l.renewed = reply.etag(), l.sent
 			return nil
 		}
 		etag = reply.etag()
@@ -206,12 +207,12 @@ func (l *lease) put(ctx context.Context, condition, value string) error {
 		l.store.sse.Marshal(header)
 	}
 	header.Set(condition, value)
-	sent := time.Now()
+	l.sent = time.Now()
 	r, err := l.store.send(ctx, "write "+l.key, request{method: http.MethodPut, bucket: l.bucket, key: l.key, header: header, body: body})
 	if err != nil {
 		return err
 	}
-	l.etag, l.renewed = r.etag(), sent
+	l.etag, l.renewed = r.etag(), l.sent
 	return nil
 }
 
