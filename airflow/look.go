@@ -146,7 +146,7 @@ func (f *found) text() string {
 	case f.err != nil:
 		text += ": " + f.err.Error()
 	case f.header() == nil:
-		text += ": " + f.summary.Reason
+		text += ": nothing was recorded"
 	}
 	if n := len(f.verdict.Holders); n > 0 {
 		text += fmt.Sprintf("; held by %d processes that do not write it (%s): deleting it frees no space until they end",
