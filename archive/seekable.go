@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -55,8 +54,8 @@ func OpenSeekable(r io.ReaderAt, size int64) (*Seekable, error) {
 	s := &Seekable{r: r, size: size, tail: tail, frames: t.frames}
 	s.stored, s.raw = make([]int64, len(t.frames)+1), make([]int64, len(t.frames)+1)
 	for i, f := range t.frames {
-		if f.raw > maxFrame {
-			return nil, fmt.Errorf("%w: frame %d of %d bytes, want at most %d", ErrNotSeekable, i, f.raw, maxFrame)
+		if f.raw > maxFrame || f.stored > 2*maxFrame {
+			return nil, fmt.Errorf("%w: frame %d of %d bytes for %d, want at most %d", ErrNotSeekable, i, f.stored, f.raw, maxFrame)
 		}
 		s.stored[i+1], s.raw[i+1] = s.stored[i]+int64(f.stored), s.raw[i]+int64(f.raw)
 	}
@@ -157,9 +156,11 @@ func (s *Seekable) read(off, n int64) ([]byte, error) {
 	if at := off - (s.size - int64(len(s.tail))); at >= 0 {
 		return s.tail[at : at+n], nil
 	}
-	var b bytes.Buffer // grows with what there is, not with what a table says
-	_, err := io.CopyN(&b, io.NewSectionReader(s.r, off, n), n)
-	return b.Bytes(), unexpected(err)
+	b := make([]byte, n)
+	if k, err := s.r.ReadAt(b, off); k < len(b) {
+		return nil, unexpected(err)
+	}
+	return b, nil
 }
 
 // unexpected makes an end of the file an error: there is to be more.
