@@ -156,7 +156,7 @@ var (
 		"RequestError", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled",
 		"InternalError", "SlowDown", "SlowDownWrite", "SlowDownRead", "ServiceUnavailable", "OperationAborted", "TooManyRequests", "ConditionalRequestConflict",
 	}
-	unknownKeys = []string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
+	unknownKeys = []string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "XAdminUserNotFound"}
 )
 
 // damagedAttempts is how often bytes may come damaged.
@@ -208,7 +208,7 @@ func statusOf(err error) int {
 func isAbsent(err error) bool {
 	code := codeOf(err)
 	return code == "NoSuchKey" || code == "NoSuchUpload" || code == "NoSuchVersion" ||
-		statusOf(err) == http.StatusNotFound && code != "NoSuchBucket"
+		statusOf(err) == http.StatusNotFound && code != "NoSuchBucket" && !slices.Contains(unknownKeys, code)
 }
 
 // An answerError is what the store said, with the sentinel that it amounts to.

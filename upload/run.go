@@ -185,12 +185,13 @@ func (u *uploading) object() minio.PutObjectOptions {
 	return o
 }
 
-// fingerprint is of all that an upload was begun with, but for its token and keys.
+// fingerprint is of all that an upload was begun with, but for its token and keys, and the
+// end of its retention, which is counted from when it was begun.
 func (u *uploading) fingerprint() (string, error) {
 	o := u.put()
 	data, err := json.Marshal([]any{
 		metadata(u.survey, u.o.Archive), u.o.Archive.Codec, u.o.Archive.Level, u.o.Archive.Redact,
-		o.StorageClass, o.Mode, o.RetainUntilDate, o.LegalHold, u.o.NoTags, u.s.sseText(),
+		o.StorageClass, o.Mode, o.LegalHold, u.o.NoTags, u.s.sseText(),
 	})
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:]), err

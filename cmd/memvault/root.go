@@ -75,6 +75,7 @@ func newRoot(a *app) *cobra.Command {
 		newReport(a),
 		newRestore(a),
 		newRotate(a),
+		newUpload(a),
 		newVersion(a),
 		newView(a),
 		newCompletion(),

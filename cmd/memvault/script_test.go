@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"cut":     cut,
 			"files":   files,
 			"get":     get,
+			"mc":      mc,
 			"profile": showProfile,
 			"store":   store,
 			"tty":     tty,

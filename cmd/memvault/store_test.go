@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -26,3 +28,14 @@ func store(ts *testscript.TestScript, neg bool, args []string) {
 
 // scriptTest is the key of a script's testing.TB.
 type scriptTest struct{}
+
+// mc FILE KEY SECRET, in a script, writes a configuration of the MinIO client with an alias
+// for the store's endpoint.
+func mc(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: mc FILE KEY SECRET")
+	}
+	text := fmt.Sprintf(`{"version":"10","aliases":{"here":{"url":%q,"accessKey":%q,"secretKey":%q,"api":"S3v4"}}}`,
+		ts.Getenv("AWS_ENDPOINT_URL_S3"), args[1], args[2])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}

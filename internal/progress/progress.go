@@ -48,6 +48,13 @@ func (b *Bar) Add(n int64) {
 	_ = b.bar.Add64(n)
 }
 
+// Hide takes the bar off the terminal until the next Add, so that a line can be written there.
+func (b *Bar) Hide() {
+	if b.gate.used.Load() {
+		_ = b.bar.Clear()
+	}
+}
+
 // Close takes the bar off the terminal; an Add at the same time, or later, draws nothing more.
 func (b *Bar) Close() error {
 	_ = b.bar.Exit()
