@@ -40,6 +40,7 @@ type Folder struct {
 	journals []*journal // all that were found or made; the last one is written
 	entries  []*entry   // what is in the trash, the oldest first
 	locks    []*flock.Flock
+	deleted  bool // something, so that there may be room again
 
 	// step is called between the steps of a removal, noFlags has renames done without
 	// RENAME_NOREPLACE: for tests.
@@ -281,7 +282,7 @@ func (d *Folder) findUnknown() error {
 	return find(d.trashDir, "")
 }
 
-// Close releases the lock.
+// Close releases the lock. It may be called again.
 func (d *Folder) Close() error {
 	var errs []error
 	for _, j := range d.journals {
@@ -300,6 +301,7 @@ func (d *Folder) Close() error {
 	for _, l := range slices.Backward(d.locks) {
 		errs = append(errs, l.Close())
 	}
+	d.journals, d.trashDir, d.dir, d.trash, d.root, d.locks = nil, nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -56,7 +56,7 @@ func (d *Folder) capture(ctx context.Context, it Item) (*captured, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.allowed(&st); err != nil {
+	if err := d.allowed(&st, os.Geteuid()); err != nil {
 		return nil, err
 	}
 	c := new(captured)
@@ -85,7 +85,7 @@ func (d *Folder) isStill(c *captured, want Identity) (err error) {
 	if c.st, err = statOf(c.f); err != nil {
 		return err
 	}
-	if err := d.allowed(&c.st); err != nil {
+	if err := d.allowed(&c.st, os.Geteuid()); err != nil {
 		return err
 	}
 	if got := identity(&c.st); got.Dev != want.Dev || got.Ino != want.Ino || got.Size != want.Size || !got.Ctime.Equal(want.Ctime) {
@@ -253,6 +253,7 @@ func (d *Folder) finish(c *captured, e *entry) (Outcome, error) {
 	if err := c.close(); err != nil {
 		return out, err
 	}
+	d.deleted = true
 	d.note(e, opDone)
 	d.step("done")
 	if err := d.sync(d.folderOf(e)); err != nil {

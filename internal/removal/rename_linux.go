@@ -132,9 +132,8 @@ func (e *entry) same(st *unix.Stat_t) bool {
 
 const statBlock = 512 // bytes in a unit of st_blocks
 
-// allowed says why a file must not be touched.
-func (d *Folder) allowed(st *unix.Stat_t) error {
-	uid := uint32(os.Geteuid())
+// allowed says why a file must not be touched by a user: each may touch his own, root all.
+func (d *Folder) allowed(st *unix.Stat_t, uid int) error {
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return fmt.Errorf("%w: no regular file", ErrRefused)
@@ -142,7 +141,7 @@ func (d *Folder) allowed(st *unix.Stat_t) error {
 		return fmt.Errorf("%w: it has %d links, want 1: deleting one frees nothing", ErrRefused, st.Nlink)
 	case st.Dev != sys(d.info).Dev:
 		return fmt.Errorf("%w: it is on another file system than its folder", ErrRefused)
-	case uid != 0 && st.Uid != uid:
+	case uid != 0 && int(st.Uid) != uid:
 		return fmt.Errorf("%w: it belongs to uid %d, and this is uid %d: run memvault as the user that writes it", ErrRefused, st.Uid, uid)
 	}
 	return nil

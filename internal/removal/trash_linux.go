@@ -36,16 +36,24 @@ func (d *Folder) prepare() error {
 		return nil
 	}
 	if d.trash != nil {
-		f, err := d.trash.OpenFile(journalName+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+		name := journalName + "." + newID()
+		f, err := d.trash.OpenFile(name, newFile, 0o600)
 		if err == nil {
-			err = d.addJournal(f, func() error { return d.trash.Rename(journalName+".new", journalName) })
+			err = d.addJournal(f, func() error { return d.trash.Rename(name, journalName) })
+			if err != nil {
+				err = errors.Join(err, d.trash.Remove(name))
+			}
 		}
 		if err == nil || !full(err) {
 			return err
 		}
 	}
-	return d.journalElsewhere()
+	d.journalElsewhere()
+	return nil
 }
+
+// newFile opens what nobody else has made.
+const newFile = os.O_RDWR | os.O_CREATE | os.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
 
 func (d *Folder) makeTrash() error {
 	if err := d.root.Mkdir(trashName, 0o700); err != nil {
@@ -72,7 +80,7 @@ func (d *Folder) addJournal(f *os.File, install func() error) error {
 		err = install()
 	}
 	if err != nil {
-		return errors.Join(err, f.Truncate(0), f.Close())
+		return errors.Join(err, f.Close())
 	}
 	d.journals = append(d.journals, &journal{f: f, size: journalRoom, seq: 1, live: make(map[string]bool)})
 	return nil
@@ -89,28 +97,31 @@ func (d *Folder) stateJournal() string {
 }
 
 // journalElsewhere makes the journal in Options.State, or says that there is none.
-func (d *Folder) journalElsewhere() error {
+func (d *Folder) journalElsewhere() {
 	err := errors.New("no --state folder")
 	if d.o.State != "" {
 		if err = os.MkdirAll(d.o.State, 0o700); err == nil {
 			var f *os.File
-			name := d.stateJournal()
-			if f, err = os.OpenFile(name+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600); err == nil {
-				err = d.addJournal(f, func() error { return os.Rename(name+".new", name) })
+			if f, err = os.OpenFile(d.stateJournal(), newFile, 0o600); err == nil {
+				err = d.addJournal(f, func() error { return nil })
 			}
 		}
 	}
 	if err != nil {
 		d.o.Log.Warn("no room for a journal: this log stands in for it", "folder", d.path, "error", err)
 	}
-	return nil
 }
 
 // begin writes the intent. Without room in the journal it goes to the one in Options.State, or the log.
 func (d *Folder) begin(e *entry) error {
 	r := record{Op: opIntent, ID: e.ID, Name: []byte(e.Name), Dev: e.Identity.Dev, Ino: e.Identity.Ino, Size: e.Identity.Size,
 		Mtime: e.mtime, Occupied: e.Occupied, At: e.Moved, Until: e.Until, Reason: e.Reason, Proved: e.Proved}
-	tried := len(d.journals)
+	if len(d.journals) == 0 && d.deleted {
+		d.deleted = false // there may be room for one by now
+		if err := d.prepare(); err != nil {
+			return err
+		}
+	}
 	for i := 0; i < len(d.journals); i++ {
 		err := d.journals[i].add(r)
 		if err == nil {
@@ -120,10 +131,8 @@ func (d *Folder) begin(e *entry) error {
 		if !full(err) {
 			return fmt.Errorf("write the journal: %w", err)
 		}
-		if i == tried-1 && tried == 1 {
-			if err := d.journalElsewhere(); err != nil {
-				return err
-			}
+		if len(d.journals) == 1 {
+			d.journalElsewhere()
 		}
 	}
 	d.o.Log.Warn("about to remove, without a journal", "folder", d.path, "file", e.Name, "inode", e.Identity.Ino,
@@ -238,7 +247,7 @@ func (d *Folder) adopt(e *entry, st *unix.Stat_t) error {
 
 // describe fills in what no journal tells, of a file that could have been removed.
 func (d *Folder) describe(e *entry, st *unix.Stat_t) error {
-	if err := d.allowed(st); err != nil {
+	if err := d.allowed(st, os.Geteuid()); err != nil {
 		return err
 	}
 	e.Identity, e.mtime, e.Occupied = identity(st), st.Mtim.Nano(), st.Blocks*statBlock
@@ -351,7 +360,7 @@ func (d *Folder) deleteOpen(ctx context.Context, c *captured, e *entry) (out Out
 	if c.st, err = statOf(c.f); err != nil {
 		return out, err
 	}
-	if err := d.allowed(&c.st); err != nil {
+	if err := d.allowed(&c.st, os.Geteuid()); err != nil {
 		return out, err
 	}
 	if !e.same(&c.st) {
