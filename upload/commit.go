@@ -63,8 +63,19 @@ func (u *uploading) complete(ctx context.Context, parts []part, st archive.Store
 	}
 	return u.s.doFor(ctx, "complete "+object(c.bucket, c.key), u.s.retry.Assemble, func(ctx context.Context, _ *watch) error {
 		_, err := u.s.Core.CompleteMultipartUpload(ctx, c.bucket, c.key, c.id, list, o)
-		return err
+		return listDamaged(err)
 	})
+}
+
+// listDamaged takes it for damage on the way that the store cannot read the list of parts:
+// what was sent is well-formed.
+func listDamaged(err error) error {
+	var answer minio.ErrorResponse
+	if errors.As(err, &answer) && answer.Code == "MalformedXML" {
+		answer.Code, answer.Message = "BadDigest", "the list of parts came damaged: "+answer.Message
+		return answer
+	}
+	return err
 }
 
 // startAgain are answers after which the parts are of no use.
