@@ -40,6 +40,7 @@ type Request struct {
 	Sent      int64 // bytes of the body that came from the client
 	Status    int   // of the server's reply or, where a fault replied, of that; 0: none came
 	Delivered bool  // the client was sent the whole reply; a reset later may still lose it
+	Done      bool  // nothing more happens to it
 	Fault     Kind  // what was injected
 }
 

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7/pkg/signer"
 )
@@ -136,7 +137,22 @@ func (p *Proxy) enter(r *http.Request) (Request, Fault, func(Request, http.Heade
 func (p *Proxy) leave(req Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	req.Done = true
 	p.requests[req.N-1] = req
+}
+
+// Settle waits until no request is under way, and returns all.
+func (p *Proxy) Settle(t testing.TB) []Request {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		all := p.Requests()
+		if !slices.ContainsFunc(all, func(r Request) bool { return !r.Done }) {
+			return all
+		}
+		if time.Now().After(end) {
+			t.Fatal("requests are still under way after a minute")
+		}
+	}
 }
 
 // ServeHTTP passes one request, with its fault.
