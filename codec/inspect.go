@@ -31,22 +31,14 @@ type Summary struct {
 // with the size, but for a few reads to find where a zero tail begins. The errors are those of NewReader.
 func Inspect(r io.ReaderAt, size int64) (*Summary, error) {
 	s := &Summary{Size: size}
-	g := &gate{r: r}
-	defer g.shut()
-	d, err := NewReader(io.NewSectionReader(g, 0, size))
-	switch {
-	case errors.Is(err, ErrEmpty):
-		s.State, s.Proved, s.Reason = StateEmpty, true, ErrEmpty.Error()
-		return s, nil
-	case errors.Is(err, ErrNeverStarted):
-		s.State, s.Proved, s.Reason = StateNeverStarted, true, ErrNeverStarted.Error()
-		return s, nil
-	case err != nil:
-		return nil, err
-	}
-	s.Header, s.Container = d.head, d.Container()
-	if err := d.Close(); err != nil {
-		return nil, err
+	var ok bool
+	if s.Header, s.Container, ok = glance(r, size); !ok {
+		if err := s.open(r); err != nil {
+			return nil, err
+		}
+		if s.Proved {
+			return s, nil
+		}
 	}
 	switch s.Container {
 	case "plain":
@@ -79,6 +71,25 @@ func (g *gate) shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
+}
+
+// open reads the header with a Reader. Where there is none, as in an empty file, it says so.
+func (s *Summary) open(r io.ReaderAt) error {
+	g := &gate{r: r}
+	defer g.shut()
+	d, err := NewReader(io.NewSectionReader(g, 0, s.Size))
+	switch {
+	case errors.Is(err, ErrEmpty):
+		s.State, s.Proved, s.Reason = StateEmpty, true, ErrEmpty.Error()
+		return nil
+	case errors.Is(err, ErrNeverStarted):
+		s.State, s.Proved, s.Reason = StateNeverStarted, true, ErrNeverStarted.Error()
+		return nil
+	case err != nil:
+		return err
+	}
+	s.Header, s.Container = d.head, d.Container()
+	return d.Close()
 }
 
 // trailerByte is the last byte of a complete capture of header 8 and later.
