@@ -29,7 +29,19 @@ type LifecyclePolicy struct {
 // A Tag is a tag of an object.
 type Tag struct{ Key, Value string }
 
+// String gives the tag as key=value.
 func (t Tag) String() string { return t.Key + "=" + t.Value }
+
+// RulePrefix gives what the keys of captures below p begin with: of the template, empty for
+// DefaultTemplate, what stands before the first placeholder.
+func RulePrefix(p Place, template string) string {
+	before, _, _ := strings.Cut(cmp.Or(template, DefaultTemplate), "{")
+	before = strings.TrimPrefix(before, "/")
+	if p.Prefix == "" {
+		return before
+	}
+	return p.Prefix + "/" + before
+}
 
 // ownRules begins the IDs of the rules that memvault makes. What follows says what the
 // rule does and for which prefix, so that those for other prefixes are left alone.

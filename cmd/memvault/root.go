@@ -64,6 +64,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.state, "state", "", "folder for what memvault remembers (default: $XDG_STATE_HOME/memvault)")
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
+		newBucket(a),
 		newCompress(a),
 		newConvert(a),
 		newDiff(a),
@@ -75,6 +76,7 @@ func newRoot(a *app) *cobra.Command {
 		newReport(a),
 		newRestore(a),
 		newRotate(a),
+		newS3(a),
 		newUpload(a),
 		newVersion(a),
 		newView(a),
