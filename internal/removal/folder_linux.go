@@ -42,10 +42,13 @@ type Folder struct {
 	locks    []*flock.Flock
 	deleted  bool // something, so that there may be room again
 
-	// step is called between the steps of a removal, noFlags has renames done without
-	// RENAME_NOREPLACE: for tests.
-	step    func(string)
-	noFlags bool
+	hooks
+}
+
+// hooks are for tests.
+type hooks struct {
+	step    func(string) // is called between the steps of a removal
+	noFlags bool         // has renames done without RENAME_NOREPLACE
 }
 
 // entry is an Entry and where its file lies.
@@ -63,17 +66,14 @@ type entry struct {
 // Open opens dir, waits for other passes over it to end (ErrLocked), and finishes or takes back what a
 // killed one left half done. What has been in the trash for longer than its undo window goes.
 func Open(ctx context.Context, dir string, o Options) (*Folder, error) {
-	return open(ctx, dir, o, nil)
+	return open(ctx, dir, o, hooks{step: func(string) {}})
 }
 
-func open(ctx context.Context, dir string, o Options, step func(string)) (d *Folder, err error) {
+func open(ctx context.Context, dir string, o Options, h hooks) (d *Folder, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if step == nil {
-		step = func(string) {}
-	}
-	d = &Folder{o: o, path: dir, step: step}
+	d = &Folder{o: o, path: dir, hooks: h}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -263,6 +263,10 @@ func (d *Folder) findUnknown() error {
 		}
 		for _, name := range names {
 			file, ours := strings.CutPrefix(name, prefix)
+			if ours && prefix == "" && strings.HasPrefix(name, journalName+".") && !d.o.DryRun {
+				_ = d.trash.Remove(name) // a journal that a killed pass had not finished making
+				continue
+			}
 			id, old, found := strings.Cut(file, "-")
 			if !ours || !found || len(id) != idSize || known[id] || validName(old) != nil {
 				continue

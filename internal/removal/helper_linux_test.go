@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 	}
 	switch {
 	case err != nil:
-	case tk.Do == "remove":
+	case tk.Do == "remove" || tk.Do == "rename":
 		err = tk.remove()
 	case tk.Do == "replay":
 		err = tk.replay()
@@ -82,11 +82,8 @@ func (tk task) open() (*Folder, error) {
 			select {}
 		}
 	}
-	d, err := open(context.Background(), tk.Dir, Options{State: tk.State, Undo: tk.Undo, Proof: tk.trashProof()}, step)
-	if err == nil {
-		d.noFlags = tk.NoFlags
-	}
-	return d, err
+	o := Options{State: tk.State, Undo: tk.Undo, Proof: tk.trashProof(), RenameOnly: tk.Do == "rename"}
+	return open(context.Background(), tk.Dir, o, hooks{step, tk.NoFlags})
 }
 
 func (tk task) trashProof() func(context.Context, Entry) error {
@@ -105,7 +102,11 @@ func (tk task) remove() error {
 	if err != nil {
 		return err
 	}
-	_, err = d.Remove(context.Background(), it)
+	if tk.Do == "rename" {
+		err = d.Rename(context.Background(), it, "new.bin")
+	} else {
+		_, err = d.Remove(context.Background(), it)
+	}
 	return errors.Join(err, d.Close())
 }
 

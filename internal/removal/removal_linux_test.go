@@ -43,7 +43,7 @@ func TestRemove(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			folder(t, dir, Options{}).Close() //nolint:errcheck // makes the trash
+			folder(t, dir, Options{}).Close() // makes the trash
 			write(t, dir, "a.bin", strings.Repeat("x", 2<<20))
 			tt.options.InUse = quick
 			d, err := Open(t.Context(), dir, tt.options)
@@ -220,7 +220,7 @@ func TestRename(t *testing.T) {
 	for _, noFlags := range []bool{false, true} {
 		dir := t.TempDir()
 		d := folder(t, dir, Options{RenameOnly: true, InUse: quick})
-		d.noFlags = noFlags
+		d.noFlags = noFlags // as on NFS
 		write(t, dir, "a.bin", "a")
 		write(t, dir, "taken.bin", "taken")
 		it := itemOf(t, dir, "a.bin")

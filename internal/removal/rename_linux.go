@@ -92,6 +92,7 @@ func (d *Folder) unlinkExactly(p place, want unix.Stat_t) error {
 	if err := d.rename(p, tmp, true); err != nil {
 		return err
 	}
+	d.step("unlinking")
 	got, err := tmp.stat()
 	if err != nil {
 		return err
@@ -153,6 +154,9 @@ func (d *Folder) Rename(ctx context.Context, it Item, to string) (err error) {
 	if err := validName(to); err != nil {
 		return err
 	}
+	if done, err := d.finishLink(it.Name, to); done {
+		return err
+	}
 	c, err := d.capture(ctx, it)
 	if err != nil {
 		return about(it.Name, err)
@@ -181,6 +185,16 @@ func (d *Folder) Rename(ctx context.Context, it Item, to string) (err error) {
 	}
 	d.o.Log.Info("renamed", "folder", d.path, "from", it.Name, "to", to)
 	return d.sync(d.dir)
+}
+
+// finishLink finishes a rename by link and unlink that was killed in between: both names are the same file.
+func (d *Folder) finishLink(name, to string) (done bool, err error) {
+	old, err1 := place{d.dir, name}.stat()
+	linked, err2 := place{d.dir, to}.stat()
+	if err1 != nil || err2 != nil || old.Nlink != 2 || old.Ino != linked.Ino || old.Dev != linked.Dev || d.o.DryRun || name == to {
+		return false, nil
+	}
+	return true, errors.Join(d.unlinkExactly(place{d.dir, name}, linked), d.sync(d.dir))
 }
 
 // sync makes names last. Some file systems cannot, and say EINVAL.

@@ -188,6 +188,7 @@ func (d *Folder) sortTrash() {
 // settle decides about one entry of an earlier pass:
 //
 //	not there                            it was finished, or never begun
+//	it has another name in the folder    put back it was, but for this name
 //	another file than was meant          put back under its name: it was caught by a race
 //	the file, but it was written since   put back
 //	within its undo window               stays
@@ -201,6 +202,13 @@ func (d *Folder) settle(ctx context.Context, e *entry) error {
 		d.drop(e)
 		return nil
 	case err != nil:
+		return err
+	case st.Nlink > 1 && d.hasLink(&st):
+		err := d.place(e).unlink()
+		if err == nil {
+			d.note(e, opBack)
+			d.drop(e)
+		}
 		return err
 	case e.unknown:
 		return d.adopt(e, &st)
@@ -236,9 +244,6 @@ func (d *Folder) find(e *entry) (st unix.Stat_t, err error) {
 
 // adopt takes in a file that no journal knows. Only one that could have been removed is touched.
 func (d *Folder) adopt(e *entry, st *unix.Stat_t) error {
-	if e.loose && st.Nlink == 2 && d.hasLink(e, st) {
-		return d.place(e).unlink() // what a rename by link and unlink left
-	}
 	if err := d.describe(e, st); err != nil || !e.loose {
 		return err
 	}
@@ -256,8 +261,9 @@ func (d *Folder) describe(e *entry, st *unix.Stat_t) error {
 	return nil
 }
 
-// hasLink tells whether another name in the folder is the same file.
-func (d *Folder) hasLink(e *entry, want *unix.Stat_t) bool {
+// hasLink tells whether a name in the folder, and not one of ours, is the same file. A rename by link and unlink
+// that was killed in between leaves that.
+func (d *Folder) hasLink(want *unix.Stat_t) bool {
 	list, err := fs.ReadDir(d.root.FS(), ".")
 	if err != nil {
 		return false
