@@ -24,6 +24,9 @@ var (
 // It takes up to Options.Settle where others hold the file, and up to Options.Idle with
 // Options.Wait. The error is one of reading f, or of ctx; the verdict is then Unknown.
 func Check(ctx context.Context, f *os.File, hdr *codec.Header, o Options) (Verdict, error) {
+	if v, ok := probe(f, o); ok {
+		return v, nil
+	}
 	v, lease, err := Acquire(ctx, f, hdr, o)
 	if lease != nil {
 		err = errors.Join(err, lease.Release())

@@ -40,3 +40,5 @@ func OpenAt(dir *os.File, name string) (*os.File, error) {
 func acquire(context.Context, *os.File, *codec.Header, Options) (Verdict, *Lease, error) {
 	return Verdict{Reason: "what is in use is only known on Linux, not on " + runtime.GOOS}, nil, nil
 }
+
+func probe(*os.File, Options) (Verdict, bool) { return Verdict{}, false }
