@@ -44,16 +44,18 @@ type Event struct {
 	Text string `json:"text"`
 	// Would tells that nothing was done, as nothing may be changed.
 	Would bool `json:"would,omitempty"`
+	// Once tells that each round may find it again; like what would be done, it is told when it is new.
+	Once bool `json:"-"`
 }
 
 // emit logs, counts and passes on what is new, and reports whether anything was done.
 func (w *Watch) emit(events []Event) bool {
 	done := false
 	for _, e := range events {
-		if e.Would && !w.isNew(e) {
+		if (e.Would || e.Once) && !w.isNew(e) {
 			continue
 		}
-		done = done || !e.Would
+		done = done || !e.Would && !bad[e.What]
 		if e.Time.IsZero() {
 			e.Time = time.Now()
 		}
@@ -89,18 +91,11 @@ func (w *Watch) log(e Event) {
 	if bad[e.What] || e.Level == "high" || e.Level == "critical" {
 		level = slog.LevelWarn
 	}
-	attrs := []slog.Attr{slog.String("text", e.Text)}
-	if e.Path != "" {
-		attrs = append(attrs, slog.String("path", e.Path))
-	}
-	if e.Bytes != 0 {
-		attrs = append(attrs, slog.Int64("bytes", e.Bytes))
-	}
 	what := string(e.What)
 	if e.Would {
 		what = "not " + what + ", without --yes"
 	}
-	w.o.Log.LogAttrs(context.Background(), level, what, attrs...)
+	w.o.Log.LogAttrs(context.Background(), level, e.Text, slog.String("event", what))
 }
 
 // tellAll passes events on until there are no more.

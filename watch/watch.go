@@ -92,6 +92,9 @@ const (
 	retryMost  = 15 * time.Minute
 )
 
+// ErrLive is wrapped by the error of Run when captures were still live after Options.Drain.
+var ErrLive = errors.New("captures are still being written")
+
 // A Watch is a running watch. Its methods may be called at any time.
 type Watch struct {
 	o      Options
@@ -255,7 +258,7 @@ func (w *Watch) drain(ctx context.Context) error {
 	})
 	w.emit(events)
 	if n := w.live.Load(); n > 0 && err == nil {
-		err = fmt.Errorf("%d captures are still being written: they stay where they are", n)
+		err = fmt.Errorf("%w: %d of them stay where they are", ErrLive, n)
 	}
 	return err
 }
@@ -263,8 +266,8 @@ func (w *Watch) drain(ctx context.Context) error {
 // step runs do, which may fail or panic, and tells of an error when it is new.
 func (w *Watch) step(ctx context.Context, name string, do func(context.Context) error) error {
 	err := protect(ctx, do)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return err
+	if err != nil && ctx.Err() != nil {
+		return err // it was told to stop
 	}
 	text := ""
 	if err != nil {

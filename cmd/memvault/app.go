@@ -30,6 +30,8 @@ type app struct {
 	writing sync.Mutex
 	// serving tells that the work is to serve until it is interrupted.
 	serving atomic.Bool
+	// draining tells that the work ends by itself, soon enough, when its context does.
+	draining atomic.Bool
 }
 
 // tell prints err, if there is one, and its hint, unless it has been told or is told

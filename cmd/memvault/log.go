@@ -9,11 +9,14 @@ import (
 )
 
 // logger gives the log that packages get: warnings and worse, as messages on standard error.
-func (a *app) logger() *slog.Logger { return slog.New(&messageHandler{app: a}) }
+func (a *app) logger() *slog.Logger {
+	return slog.New(&messageHandler{app: a, least: slog.LevelWarn})
+}
 
 // A messageHandler prints records as FILE: MESSAGE: ERROR (KEY VALUE, ...).
 type messageHandler struct {
 	app   *app
+	least slog.Level
 	attrs []slog.Attr
 }
 
@@ -22,7 +25,7 @@ func (h *messageHandler) Enabled(_ context.Context, l slog.Level) bool {
 	if h.app.quiet {
 		return l >= slog.LevelError
 	}
-	return l >= slog.LevelWarn
+	return l >= h.least
 }
 
 // Handle implements slog.Handler.
@@ -53,7 +56,7 @@ func (h *messageHandler) Handle(_ context.Context, r slog.Record) error {
 
 // WithAttrs implements slog.Handler.
 func (h *messageHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &messageHandler{h.app, append(slices.Clip(h.attrs), attrs...)}
+	return &messageHandler{h.app, h.least, append(slices.Clip(h.attrs), attrs...)}
 }
 
 // WithGroup implements slog.Handler; groups are not shown.

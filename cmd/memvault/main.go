@@ -42,7 +42,8 @@ func main() {
 // run obeys the command line and gives the exit code. When a signal tells memvault to
 // end it does so at once, but not while an output file is unfinished on the disk:
 // writing notices the end of the context, and takes the file away. A server that is
-// interrupted has done what it was to do. A second signal ends the process in any case.
+// interrupted has done what it was to do, and what drains ends by itself. A second
+// signal ends the process in any case.
 func (a *app) run(args []string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -59,7 +60,7 @@ func (a *app) run(args []string) int {
 		signal.Stop(signals)
 		err = interruptError(s.(syscall.Signal))
 		cancel(err)
-		if s == os.Interrupt && a.serving.Load() {
+		if s == os.Interrupt && a.serving.Load() || a.draining.Load() {
 			err = <-done
 			a.tell(err)
 			break

@@ -72,6 +72,7 @@ func newRoot(a *app) *cobra.Command {
 		newDump(a),
 		newExplain(a),
 		newGC(a),
+		newHealth(a),
 		newInspect(a),
 		newReport(a),
 		newRestore(a),
@@ -80,6 +81,7 @@ func newRoot(a *app) *cobra.Command {
 		newUpload(a),
 		newVersion(a),
 		newView(a),
+		newWatch(a),
 		newCompletion(),
 	)
 	return root
