@@ -56,7 +56,9 @@ func TestMain(m *testing.M) {
 	case tk.Do == "replay":
 		err = tk.replay()
 	case tk.Do == "swap":
-		err = tk.swap()
+		err = tk.swap(".other")
+	case tk.Do == "swap links":
+		err = tk.swap(".other", ".1", ".2", ".3")
 	case tk.Do == "remove all":
 		err = tk.removeAll()
 	case tk.Do == "remove and log":
@@ -326,14 +328,20 @@ func script(t *testing.T, text, arg string) int {
 	return n
 }
 
-// swap exchanges the file of a name with another, as fast as it can, until it is killed.
-func (tk task) swap() error {
+// swap exchanges the file of a name with others, until it is killed: with one other, or with several
+// that come back to the name by chance even while it is free.
+func (tk task) swap(others ...string) error {
 	fmt.Println("ready")
-	a, b := filepath.Join(tk.Dir, tk.Name), filepath.Join(tk.Dir, tk.Name+".other")
-	for {
-		err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
-		if err != nil && !errors.Is(err, unix.ENOENT) {
+	name := filepath.Join(tk.Dir, tk.Name)
+	for i := 0; ; i++ {
+		other := name + others[i%len(others)]
+		err := unix.Renameat2(unix.AT_FDCWD, name, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
+		if errors.Is(err, unix.ENOENT) && len(others) > 1 {
+			err = unix.Renameat2(unix.AT_FDCWD, other, unix.AT_FDCWD, name, unix.RENAME_NOREPLACE)
+		}
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EEXIST) {
 			return err
 		}
+		time.Sleep(time.Duration(i%7) * 100 * time.Microsecond)
 	}
 }

@@ -193,11 +193,11 @@ func (d *Folder) intoTrash(c *captured, e *entry) error {
 	}
 	d.step("rename")
 	name := place{d.dir, e.Name}
-	err := d.rename(name, d.place(e), true)
+	err := d.rename(name, d.place(e), unique)
 	if full(err) && !e.loose {
 		// No room for a name in the trash folder: one in the folder itself takes the place of the old.
 		e.loose, e.Until = true, time.Time{}
-		err = d.rename(name, d.place(e), true)
+		err = d.rename(name, d.place(e), unique)
 	}
 	if err != nil {
 		d.note(e, opBack)

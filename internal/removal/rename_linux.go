@@ -54,13 +54,21 @@ func lacksFlag(err error) bool {
 	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
+// how says what rename may do where it cannot rename without replacing.
+type how int
+
+const (
+	linked how = iota // a hard link, or nothing
+	unique            // rename: nobody else can make the name
+	anyhow            // a hard link, else rename to what was free a moment ago: for what must not stay where it is
+)
+
 // rename moves from to a name that nobody has, else it fails with fs.ErrExist. The file that is moved is whichever
-// has the name at that moment: the caller looks afterwards which it was. unique says that nobody else can make the
-// name to.
+// has the name at that moment: the caller looks afterwards which it was.
 //
 // Without RENAME_NOREPLACE a unique name is simply renamed to; else a hard link is made, and the
 // file of the old name then removed if it is the same.
-func (d *Folder) rename(from, to place, unique bool) error {
+func (d *Folder) rename(from, to place, h how) error {
 	err := errors.ErrUnsupported
 	if !d.noFlags {
 		err = onFDs(from.dir, to.dir, func(a, b int) error {
@@ -70,18 +78,26 @@ func (d *Folder) rename(from, to place, unique bool) error {
 			return err
 		}
 	}
-	if unique {
+	if h == unique {
 		return onFDs(from.dir, to.dir, func(a, b int) error { return unix.Renameat(a, from.name, b, to.name) })
 	}
-	if err := onFDs(from.dir, to.dir, func(a, b int) error { return unix.Linkat(a, from.name, b, to.name, 0) }); err != nil {
+	err = onFDs(from.dir, to.dir, func(a, b int) error { return unix.Linkat(a, from.name, b, to.name, 0) })
+	switch {
+	case err == nil:
+	case h == anyhow && !errors.Is(err, fs.ErrExist): // a folder, or a file system without links
+		if _, err := to.stat(); !errors.Is(err, fs.ErrNotExist) {
+			return errors.Join(fs.ErrExist, err)
+		}
+		return onFDs(from.dir, to.dir, func(a, b int) error { return unix.Renameat(a, from.name, b, to.name) })
+	default:
 		return fmt.Errorf("link it to its new name, since renaming may replace a file here: %w", err)
 	}
 	d.step("linked")
-	linked, err := to.stat()
+	st, err := to.stat()
 	if err != nil {
 		return err
 	}
-	return d.unlinkExactly(from, linked)
+	return d.unlinkExactly(from, st)
 }
 
 // unlinkExactly removes the name of a file if it still is the one that was looked at: it is moved to a name of
@@ -89,7 +105,7 @@ func (d *Folder) rename(from, to place, unique bool) error {
 func (d *Folder) unlinkExactly(p place, want unix.Stat_t) error {
 	id := newID()
 	tmp := place{d.dir, looseTrash + fileName(id, p.name)}
-	if err := d.rename(p, tmp, true); err != nil {
+	if err := d.rename(p, tmp, unique); err != nil {
 		return err
 	}
 	d.step("unlinking")
@@ -98,7 +114,7 @@ func (d *Folder) unlinkExactly(p place, want unix.Stat_t) error {
 		return err
 	}
 	if got.Ino != want.Ino || got.Dev != want.Dev {
-		return d.rename(tmp, p, false)
+		return d.rename(tmp, p, anyhow)
 	}
 	return tmp.unlink()
 }
@@ -173,7 +189,7 @@ func (d *Folder) Rename(ctx context.Context, it Item, to string) (err error) {
 		return nil
 	}
 	d.step("rename")
-	if err := d.rename(from, dest, false); err != nil {
+	if err := d.rename(from, dest, linked); err != nil {
 		return &fs.PathError{Op: "rename to " + strconv.Quote(to), Path: it.Name, Err: err}
 	}
 	st, err := dest.stat()
@@ -181,7 +197,7 @@ func (d *Folder) Rename(ctx context.Context, it Item, to string) (err error) {
 		return err
 	}
 	if st.Ino != c.st.Ino || st.Dev != c.st.Dev {
-		return errors.Join(about(it.Name, ErrChanged), d.rename(dest, from, false))
+		return errors.Join(about(it.Name, ErrChanged), d.rename(dest, from, anyhow))
 	}
 	d.o.Log.Info("renamed", "folder", d.path, "from", it.Name, "to", to)
 	return d.sync(d.dir)
@@ -190,11 +206,11 @@ func (d *Folder) Rename(ctx context.Context, it Item, to string) (err error) {
 // finishLink finishes a rename by link and unlink that was killed in between: both names are the same file.
 func (d *Folder) finishLink(name, to string) (done bool, err error) {
 	old, err1 := place{d.dir, name}.stat()
-	linked, err2 := place{d.dir, to}.stat()
-	if err1 != nil || err2 != nil || old.Nlink != 2 || old.Ino != linked.Ino || old.Dev != linked.Dev || d.o.DryRun || name == to {
+	dest, err2 := place{d.dir, to}.stat()
+	if err1 != nil || err2 != nil || old.Nlink != 2 || old.Ino != dest.Ino || old.Dev != dest.Dev || d.o.DryRun || name == to {
 		return false, nil
 	}
-	return true, errors.Join(d.unlinkExactly(place{d.dir, name}, linked), d.sync(d.dir))
+	return true, errors.Join(d.unlinkExactly(place{d.dir, name}, dest), d.sync(d.dir))
 }
 
 // sync makes names last. Some file systems cannot, and say EINVAL.

@@ -295,7 +295,7 @@ func (d *Folder) putBack(e *entry, exact bool) (name string, err error) {
 	for i := 1; i < 1000; i++ {
 		name = d.nameFor(e, exact, i)
 		d.step("put back")
-		err = d.rename(from, place{d.dir, name}, false)
+		err = d.rename(from, place{d.dir, name}, anyhow)
 		if !errors.Is(err, fs.ErrExist) {
 			break
 		}
