@@ -70,13 +70,13 @@ func (e *encoder) encode(ctx context.Context, w io.Writer, s *Survey, o Options)
 		return 0, err
 	}
 	if s.Content == ContentFile || s.Container == "plain" {
-		return newFramer(o).run(ctx, w, packed)
+		return newFramer(o, s.Raw.Size).run(ctx, w, packed)
 	}
 	u, err := codec.Unpack(packed)
 	if err != nil {
 		return 0, e.unpacking(err)
 	}
-	frames, err = newFramer(o).run(ctx, w, io.TeeReader(&unpacked{u, e}, e.raw))
+	frames, err = newFramer(o, s.Raw.Size).run(ctx, w, io.TeeReader(&unpacked{u, e}, e.raw))
 	return frames, errors.Join(err, u.Close())
 }
 

@@ -14,18 +14,22 @@ type frame struct {
 }
 
 // framer reads the raw stream in frames, has workers encode them, and writes them in their order.
-// No more frames are there than workers, and one to read the next into.
+// There are no more frames than workers, but two: one is encoded while the next is read.
 type framer struct {
 	workers *Workers
 	level   Level
+	size    int // bytes of a frame
 	free    chan *frame
 	order   chan *frame // read, in order
 	encoded sync.WaitGroup
 }
 
-func newFramer(o Options) *framer {
-	n := cap(o.Workers.idle) + 1
+// newFramer is for a raw stream of size bytes. Buffers are as large as they will ever be from
+// the beginning: memory that is not touched costs nothing, and growing would.
+func newFramer(o Options, size int64) *framer {
+	n := max(2, cap(o.Workers.idle))
 	p := &framer{workers: o.Workers, level: o.Level, free: make(chan *frame, n), order: make(chan *frame, n)}
+	p.size = int(min(FrameSize, max(size, 1)))
 	for range n {
 		p.free <- &frame{done: make(chan struct{}, 1)}
 	}
@@ -70,9 +74,9 @@ func (p *framer) read(ctx context.Context, raw io.Reader) {
 			return
 		}
 		if f.raw == nil {
-			f.raw = make([]byte, FrameSize)
+			f.raw, f.out = make([]byte, p.size), make([]byte, 0, MaxStored(int64(p.size)))
 		}
-		n, err := io.ReadFull(raw, f.raw[:FrameSize])
+		n, err := io.ReadFull(raw, f.raw[:p.size])
 		f.raw = f.raw[:n]
 		last := err == io.EOF || err == io.ErrUnexpectedEOF
 		switch {

@@ -22,7 +22,7 @@ type worker struct {
 }
 
 // NewWorkers makes as many workers as there are processors, at most four. Each keeps about
-// 15 MB once it has worked.
+// 6 MB once it has worked, 10 MB with LevelBetter; each call of Encode takes 8 MB for each of them.
 func NewWorkers() *Workers { return newWorkers(min(maxWorkers, runtime.GOMAXPROCS(0))) }
 
 func newWorkers(n int) *Workers {
