@@ -3,6 +3,7 @@ package retention
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -18,7 +19,7 @@ func comparePaths(a, b *Capture) int {
 }
 
 // look finds out what a file is; false when it is no capture.
-func (s *scan) look(j job) (Capture, bool) {
+func (s *scan) look(j job, buf []byte) (Capture, bool) {
 	c := Capture{Dir: j.dir.path, Name: j.base, Component: j.name.Component, Kept: j.kept, Leftover: j.name.Compressing}
 	f, err := inuse.OpenAt(j.dir.File, j.base)
 	if err != nil {
@@ -31,7 +32,11 @@ func (s *scan) look(j job) (Capture, bool) {
 		return c, false
 	}
 	c.facts(info, j.dir.info)
-	header, ok := s.content(&c, f, info, j.name)
+	content, err := readFirst(f, buf)
+	if err != nil {
+		return c, s.closed(&c, err)
+	}
+	header, ok := s.content(&c, content, info.Size(), j.name)
 	if !ok {
 		return c, false
 	}
@@ -70,8 +75,8 @@ func (c *Capture) facts(info, dir fs.FileInfo) {
 
 // content takes what the file's bytes tell; false when they are not those of a capture. It also gives
 // the header, nil where there is none.
-func (s *scan) content(c *Capture, f *os.File, info fs.FileInfo, n naming.Name) (*codec.Header, bool) {
-	sum, err := codec.Inspect(f, info.Size())
+func (s *scan) content(c *Capture, f io.ReaderAt, size int64, n naming.Name) (*codec.Header, bool) {
+	sum, err := codec.Inspect(f, size)
 	if err != nil {
 		s.Log.Debug("named like a capture, but none", "file", c.Path(), "error", err)
 		return nil, false

@@ -44,7 +44,7 @@ func Scan(ctx context.Context, dir string, o ScanOptions) ([]Capture, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &scan{ScanOptions: o, ctx: ctx, jobs: make(chan job)}
+	s := &scan{ScanOptions: o, ctx: ctx, jobs: make(chan job, 8*workers)}
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(s.work)
@@ -164,8 +164,9 @@ func openFolder(path string, parent *folder) (*folder, error) {
 }
 
 func (s *scan) work() {
+	buf := make([]byte, firstSize)
 	for j := range s.jobs {
-		c, ok := s.look(j)
+		c, ok := s.look(j, buf)
 		j.dir.left.Done()
 		if ok {
 			s.mu.Lock()
