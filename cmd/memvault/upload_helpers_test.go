@@ -14,6 +14,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/minio/minio-go/v7"
 
+	"github.com/memvault/memvault/codec"
+	"github.com/memvault/memvault/codec/codectest"
 	"github.com/memvault/memvault/internal/s3test"
 	"github.com/memvault/memvault/upload"
 )
@@ -47,7 +49,12 @@ func results(t testing.TB, cmd *exec.Cmd, want int) []upload.Result {
 	if code != want {
 		t.Fatalf("%q: got exit code %d, want %d\n%s%s", cmd.Args, code, want, stdout, stderr)
 	}
-	var list []upload.Result
+	return decoded(t, stdout)
+}
+
+// decoded returns the lines of upload --json.
+func decoded(t testing.TB, stdout []byte) (list []upload.Result) {
+	t.Helper()
 	for d := json.NewDecoder(bytes.NewReader(stdout)); ; {
 		var r upload.Result
 		err := d.Decode(&r)
@@ -55,7 +62,7 @@ func results(t testing.TB, cmd *exec.Cmd, want int) []upload.Result {
 			return list
 		}
 		if err != nil {
-			t.Fatalf("%q: %v\n%s", cmd.Args, err, stdout)
+			t.Fatalf("%v\n%s", err, stdout)
 		}
 		list = append(list, r)
 	}
@@ -73,23 +80,44 @@ func noiseFile(t testing.TB, dir string, seed, size int) (name string, data []by
 	return name, data
 }
 
+// captureFile writes a finished capture of a process that is dead, of about 9 bytes a record
+// that compress badly, and is another for each seed.
+func captureFile(t testing.TB, dir string, seed, records int) (name string, data []byte) {
+	t.Helper()
+	dead := exec.Command("memvault", "version")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	h := codectest.Header(12, codec.AllAllocations, 8)
+	h.PID = int32(dead.Process.Pid)
+	w := codectest.NewWriter(h)
+	rnd := rand.New(rand.NewPCG(uint64(seed), 3))
+	w.Record(&codec.Record{Kind: codec.KindContextSwitch, Thread: 7})
+	for range records {
+		w.Record(&codec.Record{Kind: codec.KindAllocation, Allocator: codec.Malloc, Address: rnd.Uint64() >> 16, Size: rnd.Uint64() >> 44})
+	}
+	w.Finish()
+	data, err := w.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name = filepath.Join(dir, "scheduler_memory.bin")
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name, data
+}
+
 // wantStored wants the object of the key and its manifest in the bucket, each in one version,
 // nothing else below the prefix, and in the object the data.
 func wantStored(t testing.TB, s s3test.Server, bucket, prefix, key string, data []byte) {
 	t.Helper()
-	got := map[string]int{}
-	core := s.Core(t)
-	for o := range core.Client.ListObjects(t.Context(), bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, WithVersions: true}) {
-		if o.Err != nil {
-			t.Fatal(o.Err)
-		}
-		got[o.Key]++
-	}
+	got := versionsIn(t, s, bucket, prefix)
 	if len(got) != 2 || got[key] != 1 || got[upload.ManifestKey(key)] != 1 {
 		t.Errorf("%s: got versions %v, want one of %s and its manifest", prefix, got, key)
 		return
 	}
-	body, _, _, err := core.GetObject(t.Context(), bucket, key, minio.GetObjectOptions{})
+	body, _, _, err := s.Core(t).GetObject(t.Context(), bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +131,19 @@ func wantStored(t testing.TB, s s3test.Server, bucket, prefix, key string, data 
 	if err != nil || !bytes.Equal(stored, data) {
 		t.Errorf("%s: %d bytes come back, which are not the %d of the file: %v", key, len(stored), len(data), err)
 	}
+}
+
+// versionsIn counts the versions of each key below the prefix.
+func versionsIn(t testing.TB, s s3test.Server, bucket, prefix string) map[string]int {
+	t.Helper()
+	n := map[string]int{}
+	for o := range s.Core(t).Client.ListObjects(t.Context(), bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, WithVersions: true}) {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+		n[o.Key]++
+	}
+	return n
 }
 
 // wantNoUploads wants no unfinished upload in the bucket.
