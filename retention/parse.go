@@ -66,7 +66,8 @@ func FormatSize(n int64) string {
 	if n < 0 {
 		return "-" + FormatSize(-n)
 	}
-	return strings.ReplaceAll(humanize.IBytes(uint64(n)), " ", "")
+	number, unit, _ := strings.Cut(humanize.IBytes(uint64(n)), " ")
+	return strings.TrimSuffix(number, ".0") + unit
 }
 
 // ParseAmount reads a part of a whole, as 10%, or a size with its unit.

@@ -85,9 +85,16 @@ func (n *planner) warnFuture() {
 	}
 	if count > 0 {
 		c := &n.captures[last]
-		n.warnf("%d captures lie in the future by their times, as %s of %s: they are kept; is the clock right?",
-			count, c.Path(), c.End.UTC().Format(time.RFC3339))
+		n.warnf("%s of the future, as %s of %s: kept; is the clock right?",
+			counted(count), c.Path(), c.End.UTC().Format(time.RFC3339))
 	}
+}
+
+func counted(n int) string {
+	if n == 1 {
+		return "1 capture"
+	}
+	return fmt.Sprintf("%d captures", n)
 }
 
 func (n *planner) warnf(format string, args ...any) {
@@ -237,7 +244,7 @@ func (n *planner) explainArchive() {
 		d.Reason = full[d.Reason]
 	}
 	if count > 0 {
-		n.unmetf("%d captures would go, but are not archived", count)
+		n.unmetf("not archived, so kept: %s that would go", counted(count))
 	}
 }
 
