@@ -19,7 +19,9 @@ func (u *uploading) begin(ctx context.Context, size int64, first []byte) (*sessi
 		return nil, err
 	}
 	if found == nil {
-		found = u.adopt(ctx, first)
+		if found, err = u.adopt(ctx, first); err != nil {
+			return nil, err
+		}
 	}
 	if found == nil {
 		if found, err = u.start(ctx); err != nil {
@@ -64,17 +66,17 @@ func (u *uploading) resume(ctx context.Context, size int64, options string) (*se
 // adopt looks for an upload of unknown making. What it was begun with is not known: where
 // that matters there is none to be had. Nor is that of a living process of this machine,
 // which holds the lock.
-func (u *uploading) adopt(ctx context.Context, first []byte) *session {
+func (u *uploading) adopt(ctx context.Context, first []byte) (*session, error) {
 	special := u.o.Archive.Redact || u.o.Retention != Retention{} || len(u.o.Archive.Labels) > 0 || u.o.NoTags || u.s.sse != nil
 	if special || u.o.State != nil && u.ledger == nil {
-		return nil
+		return nil, nil
 	}
 	found, err := u.s.adoptable(ctx, u.o.Place.Bucket, u.key, u.o.StorageClass, first)
-	if err != nil {
+	if err != nil && !errors.Is(err, errVanished) && ctx.Err() == nil {
 		u.log.Info("unfinished uploads cannot be looked for", "error", err)
-		return nil
+		return nil, nil
 	}
-	return found
+	return found, err
 }
 
 // start begins an upload.

@@ -100,8 +100,12 @@ func (s *Store) putManifest(ctx context.Context, bucket, key string, m *archive.
 	}
 	name := ManifestKey(key)
 	o.ContentType, o.StorageClass = "application/json", ""
-	o.UserMetadata = map[string]string{crc32c.Key(): crc32c.sum(data)}
-	err = s.putOnce(ctx, bucket, name, data, o)
+	_, err = s.offer(o, func(t offer) error {
+		if t.sum != noSum {
+			t.o.UserMetadata = map[string]string{t.sum.Key(): t.sum.sum(data)}
+		}
+		return s.putOnce(ctx, bucket, name, data, t.o)
+	})
 	if err == nil {
 		return nil
 	}

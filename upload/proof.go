@@ -34,6 +34,8 @@ type claim struct {
 	// stands for the manifest.
 	fresh *archive.Stored
 	token string
+	// adopted tells that the upload was begun by somebody unknown, whose token the object has.
+	adopted bool
 	// put are tags and retention, which a manifest has in common with its object.
 	put minio.PutObjectOptions
 
@@ -89,13 +91,19 @@ func (c *claim) findManifest(ctx context.Context) error {
 		return nil
 	case !errors.Is(err, ErrAbsent):
 		return err
-	case c.fresh != nil && c.proof.Token == c.token:
+	case c.fresh != nil && (c.proof.Token == c.token || c.adopted && c.showsFresh()):
 		c.expected = *c.fresh
 		return nil
 	case c.o.Survey == nil:
 		return fmt.Errorf("%s: %w", object(c.bucket, c.key), ErrNoManifest)
 	}
 	return c.readAll(ctx)
+}
+
+// showsFresh reports whether the store shows the size and checksum of what we have sent.
+func (c *claim) showsFresh() bool {
+	sum, got := shown(c.info)
+	return got != "" && got == sum.whole(*c.fresh) && c.info.Size == c.fresh.Size
 }
 
 // readAll finds out by reading what is stored.

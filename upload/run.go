@@ -105,6 +105,9 @@ func (u *uploading) attempt(ctx context.Context) error {
 		return err
 	}
 	proof, err = u.claim(&st).prove(ctx)
+	if proof.Token != u.token {
+		return u.done(Present, proof, err) // we have only helped whoever began it
+	}
 	return u.done(Uploaded, proof, err)
 }
 
@@ -158,11 +161,10 @@ func (u *uploading) claim(fresh *archive.Stored) *claim {
 	if o.State == nil {
 		o.State = u.o.State
 	}
-	c := &claim{s: u.s, bucket: u.o.Place.Bucket, key: u.key, raw: u.survey.Raw.SHA256, o: o, put: u.put(), fresh: fresh, token: u.token}
-	if u.session != nil && !u.session.own {
-		c.token = "" // whose it is nobody knows
+	return &claim{
+		s: u.s, bucket: u.o.Place.Bucket, key: u.key, raw: u.survey.Raw.SHA256, o: o, put: u.put(),
+		fresh: fresh, token: u.token, adopted: u.session != nil && !u.session.own,
 	}
-	return c
 }
 
 // put gives what the object is to have, but for its metadata.
@@ -227,7 +229,7 @@ func (u *uploading) send(ctx context.Context) (archive.Stored, error) {
 	case ctx.Err() != nil, errors.Is(err, ErrUnreachable), errors.Is(err, ErrCredentials):
 		// What was sent stays for the next run.
 	default:
-		u.giveUp(ctx)
+		u.giveUp(ctx, errors.Is(err, errTaken))
 	}
 	return st, err
 }
@@ -266,10 +268,11 @@ func (u *uploading) openLedger(parts int64) {
 	}
 }
 
-// giveUp takes away what was sent, as far as it is ours.
-func (u *uploading) giveUp(ctx context.Context) {
+// giveUp takes away what was sent: of others only when the key is taken, since nobody can
+// complete it any more.
+func (u *uploading) giveUp(ctx context.Context, taken bool) {
 	u.ledger.forget()
-	if u.session != nil && u.session.own {
+	if u.session != nil && (u.session.own || taken) {
 		u.s.abort(ctx, u.session.bucket, u.session.key, u.session.id)
 	}
 	u.session = nil

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -25,7 +25,6 @@ type session struct {
 	// own tells that this machine began it, and not an unknown process.
 	own bool
 
-	mu     sync.Mutex
 	record func(part) // remembers a part that was sent
 }
 
@@ -155,11 +154,16 @@ func (s *Store) listParts(ctx context.Context, bucket, key, id string) (parts ma
 	}
 }
 
-// maxAdopted is how many unfinished uploads of one key are looked at.
-const maxAdopted = 20
+const (
+	// maxAdopted is how many unfinished uploads of one key are looked at.
+	maxAdopted = 20
+	// adoptPause is how long an upload must not have got a part to be taken for dead.
+	adoptPause = 3 * time.Second
+)
 
 // adoptable finds an unfinished upload of the exact key whose first part has the size and
-// checksum of first: somebody has begun to send these very bytes. It gives nil if there is none.
+// checksum of first, and which gets no more parts: somebody had begun to send these very
+// bytes. It gives nil if there is none. The error wraps errVanished if it has just ended.
 func (s *Store) adoptable(ctx context.Context, bucket, key, class string, first []byte) (*session, error) {
 	uploads, err := s.unfinished(ctx, bucket, key)
 	if err != nil {
@@ -169,18 +173,37 @@ func (s *Store) adoptable(ctx context.Context, bucket, key, class string, first 
 		if class != "" && up.StorageClass != class {
 			continue
 		}
-		parts, err := s.listParts(ctx, bucket, key, up.UploadID)
-		if errors.Is(err, errVanished) {
+		u, err := s.begunWith(ctx, bucket, key, up.UploadID, first)
+		if errors.Is(err, errVanished) || err == nil && u == nil {
 			continue
+		}
+		if err == nil {
+			err = sleep(ctx, adoptPause)
 		}
 		if err != nil {
 			return nil, err
 		}
-		for _, sum := range []checksum{crc32c, crc64n} {
-			u := &session{s: s, bucket: bucket, key: key, id: up.UploadID, sum: sum, listed: parts}
-			if _, ok := u.keeps(1, int64(len(first)), sum.sum(first)); ok {
-				return u, nil
-			}
+		now, err := s.listParts(ctx, bucket, key, up.UploadID)
+		if err != nil {
+			return nil, err
+		}
+		if maps.Equal(now, u.listed) {
+			return u, nil
+		}
+	}
+	return nil, nil
+}
+
+// begunWith gives the upload if its first part is first, else nil.
+func (s *Store) begunWith(ctx context.Context, bucket, key, id string, first []byte) (*session, error) {
+	parts, err := s.listParts(ctx, bucket, key, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, sum := range []checksum{crc32c, crc64n} {
+		u := &session{s: s, bucket: bucket, key: key, id: id, sum: sum, listed: parts}
+		if _, ok := u.keeps(1, int64(len(first)), sum.sum(first)); ok {
+			return u, nil
 		}
 	}
 	return nil, nil

@@ -53,9 +53,10 @@ type State string
 
 // The states.
 const (
-	// Uploaded: the object is there, and this run has put it there.
+	// Uploaded: the object is there, and carries the token of this upload, or of an earlier
+	// run of it that this one went on with.
 	Uploaded State = "uploaded"
-	// Present: the object was there already.
+	// Present: the object was there already, or somebody else has begun to put it there.
 	Present State = "present"
 	// Live: the capture is still written, and was left alone.
 	Live State = "live"

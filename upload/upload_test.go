@@ -170,7 +170,9 @@ func through(t *testing.T, server s3test.Server, r *trip) *Store {
 	})
 }
 
-func isPart(req *http.Request) bool { return req.Method == http.MethodPut && req.URL.Query().Has("partNumber") }
+func isPart(req *http.Request) bool {
+	return req.Method == http.MethodPut && req.URL.Query().Has("partNumber")
+}
 
 func isComplete(req *http.Request) bool {
 	return req.Method == http.MethodPost && req.URL.Query().Has("uploadId")
@@ -214,7 +216,7 @@ func TestResume(t *testing.T) {
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				s := dialServer(t, server, nil)
-				f := noise(t, 30<<20)
+				f := noise(t, 21<<20)
 				o := Options{Place: Place{Bucket: server.NewBucket(t)}, PartSize: minPartSize, State: state(t)}
 				interrupted(t, server, f, o)
 				if tt.forget {
@@ -223,9 +225,13 @@ func TestResume(t *testing.T) {
 				if tt.change != nil {
 					tt.change(&o)
 				}
+				want := Uploaded
+				if tt.forget && tt.kept {
+					want = Present // by the token it is the killed one's
+				}
 				got := upload(t, s, f, o)
-				if got.State != Uploaded || (got.PartsKept >= 3) != tt.kept || tt.kept && got.PartsKept+got.PartsSent != 7 {
-					t.Errorf("second: got %s, %d parts kept, %d sent, want %s, kept %v", got.State, got.PartsKept, got.PartsSent, Uploaded, tt.kept)
+				if got.State != want || (got.PartsKept >= 3) != tt.kept || tt.kept && got.PartsKept+got.PartsSent != 5 {
+					t.Errorf("second: got %s, %d parts kept, %d sent, want %s, kept %v", got.State, got.PartsKept, got.PartsSent, want, tt.kept)
 				}
 				data, _ := os.ReadFile(f.Name())
 				if !bytes.Equal(restored(t, s, got), data) {
