@@ -83,7 +83,7 @@ type lease struct {
 	// renewed is when the last renewal was sent, by the monotonic clock of this machine, and
 	// sent when one was that may have failed.
 	renewed, sent time.Time
-	lost    bool
+	lost          bool
 }
 
 // acquire makes the lease object, or takes over one that has expired or was given back.

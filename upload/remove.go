@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -26,33 +27,65 @@ type Removed struct {
 // when there is neither, ErrForeign when the object is none of ours. Without yes it only
 // looks.
 func (s *Store) Remove(ctx context.Context, bucket, key string, yes bool) (Removed, error) {
-	var r Removed
-	manifest, manifestErr := s.head(ctx, bucket, ManifestKey(key))
-	if manifestErr != nil && !errors.Is(manifestErr, ErrAbsent) {
-		return r, manifestErr
-	}
-	object, err := s.head(ctx, bucket, key)
-	if err != nil && !errors.Is(err, ErrAbsent) {
-		return r, err
-	}
-	absent, bare := err != nil, manifestErr != nil
+	manifest, object, err := s.lookBoth(ctx, bucket, key)
 	switch {
-	case absent && bare:
-		return r, err
-	case bare && !looksStored(key) && meta(object, metaRaw) == "":
-		return r, fmt.Errorf("%s: %w", key, ErrForeign)
-	case !yes:
-		return Removed{Bytes: manifest.Size + object.Size}, nil
+	case err != nil:
+		return Removed{}, err
+	case manifest == nil && object == nil:
+		return Removed{}, ErrAbsent
+	case manifest == nil && !looksStored(key) && meta(*object, metaRaw) == "":
+		return Removed{}, ErrForeign
 	}
-	if !bare {
-		if err := s.remove(ctx, bucket, manifest, &r); err != nil {
-			return r, err
+	return s.removeBoth(ctx, bucket, manifest, object, yes)
+}
+
+// RemoveListed is Remove for an entry of a list: one that was uploaded anew since then is
+// younger, and stays. The error then wraps ErrConflict.
+func (s *Store) RemoveListed(ctx context.Context, e *Entry) (Removed, error) {
+	manifest, object, err := s.lookBoth(ctx, e.Bucket, e.Key)
+	switch {
+	case err != nil:
+		return Removed{}, err
+	case object == nil && manifest == nil:
+		return Removed{}, nil
+	case object != nil && (object.ETag != e.ETag || object.LastModified.After(e.Uploaded)):
+		return Removed{}, fmt.Errorf("%w: it was uploaded again at %s", ErrConflict, object.LastModified.UTC().Format(time.RFC3339))
+	}
+	return s.removeBoth(ctx, e.Bucket, manifest, object, true)
+}
+
+// lookBoth asks for the manifest and the object of a key; nil is one that is not there.
+func (s *Store) lookBoth(ctx context.Context, bucket, key string) (manifest, object *minio.ObjectInfo, err error) {
+	for _, o := range []struct {
+		key string
+		to  **minio.ObjectInfo
+	}{{ManifestKey(key), &manifest}, {key, &object}} {
+		info, err := s.head(ctx, bucket, o.key)
+		switch {
+		case err == nil:
+			info.Key = o.key
+			*o.to = &info
+		case !errors.Is(err, ErrAbsent):
+			return nil, nil, err
 		}
 	}
-	if absent {
-		return r, nil
+	return manifest, object, nil
+}
+
+func (s *Store) removeBoth(ctx context.Context, bucket string, manifest, object *minio.ObjectInfo, yes bool) (Removed, error) {
+	var r Removed
+	for _, info := range []*minio.ObjectInfo{manifest, object} {
+		switch {
+		case info == nil:
+		case !yes:
+			r.Bytes += info.Size
+		default:
+			if err := s.remove(ctx, bucket, *info, &r); err != nil {
+				return r, err
+			}
+		}
 	}
-	return r, s.remove(ctx, bucket, object, &r)
+	return r, nil
 }
 
 // remove deletes one object if it still is what info says, on stores that can make sure.

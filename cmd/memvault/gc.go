@@ -16,6 +16,7 @@ import (
 	"github.com/memvault/memvault/internal/schedule"
 	"github.com/memvault/memvault/internal/statedir"
 	"github.com/memvault/memvault/retention"
+	"github.com/memvault/memvault/upload"
 )
 
 const gcLong = `gc deletes captures by a policy, and gives a reason for each one, kept or not. Without
@@ -39,6 +40,12 @@ With --archive, only what is proved to be in the bucket goes; when free space is
 --critical-free, also what --sacrifice names. What goes lies in .memvault-trash for --undo,
 and memvault gc undo puts it back; when space is short, it is gone at once.
 
+Of s3://BUCKET/PREFIX the stored captures go by the same policy, each manifest before its
+object; age counts from the later of the end and the upload, by the clock of the store, in
+days of UTC. --keep-tag knows labels and the tags of objects. Deleting goes under a lease in
+the bucket, one gc at a time, and is refused where a store ignores conditions of writes. gc
+undo cannot bring objects back.
+
 --schedule runs gc until it is ended, in five fields of cron, in UTC unless CRON_TZ= and a
 zone stand before. A run that was missed is made up for at the start; runs do not overlap.
 
@@ -51,6 +58,7 @@ interrupted: the file in hand is finished.`
 const gcExample = `  memvault gc --keep-last 5 --keep-daily 7 /opt/airflow
   memvault gc --max-age 30d --min-free 10% --yes /opt/airflow
   memvault gc --archive s3://captures/prod --max-age 0s --yes /opt/airflow
+  memvault gc --keep-daily 30 --keep-tag keep=hold --yes s3://bucket/airflow
   memvault gc --schedule "*/10 * * * *" --budget 8GiB --yes /captures
   memvault gc --check --min-free 20GiB /opt/airflow
   memvault gc undo --yes /opt/airflow`
@@ -66,7 +74,7 @@ type gcOptions struct {
 func newGC(a *app) *cobra.Command {
 	var o gcOptions
 	cmd := &cobra.Command{
-		Use:     "gc DIR...",
+		Use:     "gc DIR...|s3://BUCKET/PREFIX...",
 		Short:   "Delete captures by a policy that gives reasons",
 		Long:    gcLong,
 		Example: gcExample,
@@ -105,6 +113,9 @@ func (a *app) gc(ctx context.Context, dirs []string, o *gcOptions) error {
 	if o.check && o.schedule != "" {
 		return usagef("--check looks once: it does not go with --schedule")
 	}
+	if err := o.checkPlaces(dirs); err != nil {
+		return err
+	}
 	options, keep, err := o.clean.options(ctx, a, a.logger())
 	if err != nil {
 		return err
@@ -135,7 +146,7 @@ func (g *gcRun) once(ctx context.Context, dirs []string) error {
 	for _, dir := range dirs {
 		o := g.options
 		o.Level = g.levels[dir]
-		report, err := retention.Clean(ctx, dir, o)
+		report, err := g.pass(ctx, dir, o)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -164,7 +175,7 @@ type gcOutcome struct{ failed, retry, partly, findings int }
 
 func (o *gcOutcome) add(r *retention.Report, err error) {
 	switch {
-	case errors.Is(err, removal.ErrLocked):
+	case errors.Is(err, removal.ErrLocked), errors.Is(err, upload.ErrUnreachable):
 		o.retry++
 	case err != nil:
 		o.failed++

@@ -39,3 +39,10 @@ func mc(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Getenv("AWS_ENDPOINT_URL_S3"), args[1], args[2])
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
+
+// versions, in a script, makes the bucket keep versions.
+func versions(ts *testscript.TestScript, neg bool, args []string) {
+	t := ts.Value(scriptTest{}).(testing.TB)
+	s := s3test.Named(t, s3test.MinIO)
+	ts.Check(s.Core(t).EnableVersioning(t.Context(), ts.Getenv("BUCKET")))
+}
