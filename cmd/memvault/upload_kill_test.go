@@ -89,7 +89,18 @@ func (r *killRun) args(file, prefix string, remove bool) []string {
 func (r *killRun) kill(t *testing.T, round, requests int, args []string) (ended bool) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(uint64(round), 7))
-	moment, delay := 1+rnd.IntN(requests), time.Duration(rnd.Int64N(int64(60*time.Millisecond)))
+	ended, err := r.killAt(t, args, 1+rnd.IntN(requests), time.Duration(rnd.Int64N(int64(60*time.Millisecond))))
+	if err != nil {
+		t.Fatalf("round %d: before it was killed: %v", round, err)
+	}
+	r.killed++
+	return ended
+}
+
+// killAt kills an upload that long after the request of that number. The error is of an
+// upload that failed before.
+func (r *killRun) killAt(t *testing.T, args []string, moment int, delay time.Duration) (ended bool, err error) {
+	t.Helper()
 	cmd := command(t, r.proxy.Server, args...)
 	var once sync.Once
 	seen := 0
@@ -103,13 +114,12 @@ func (r *killRun) kill(t *testing.T, round, requests int, args []string) (ended 
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	r.proxy.SetFaults(s3test.Faults{})
-	if err != nil && cmd.ProcessState.ExitCode() >= 0 {
-		t.Fatalf("round %d: before it was killed: %v", round, err)
+	if err != nil && cmd.ProcessState.ExitCode() < 0 {
+		return false, nil
 	}
-	r.killed++
-	return err == nil
+	return err == nil, err
 }
 
 // again uploads what is still there, and returns its key. What was deleted locally must be in
