@@ -42,7 +42,10 @@ func TestMemray(t *testing.T) {
 
 // testPair records captures with p and compares each with what p says of it.
 func testPair(t *testing.T, p pair) {
-	for _, path := range record(t, p, Venv(t, p.version, p.python)) {
+	python := Venv(t, p.version, p.python)
+	captures := record(t, p, python)
+	t.Run("restored", func(t *testing.T) { checkRestored(t, p, python, captures) })
+	for _, path := range captures {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			want := load(t, path+".expected.json.gz")
 			if want.Memray != p.version || len(want.Views["peak"]) == 0 || len(want.Views["leaks"]) == 0 {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,17 +20,22 @@ import (
 // packages that need a real writer. Where it cannot be installed the test is skipped.
 func Python(t testing.TB) string {
 	t.Helper()
-	var python cpython.Interpreter
-	for _, p := range cpython.Find() {
-		if p.Minor >= 9 && p.Minor <= 14 {
-			python = p
-		}
-	}
+	python := newest()
 	if python.Path == "" {
 		t.Skip("no CPython 3.9 to 3.14, which Memray 1.20.0 needs")
 	}
 	return Venv(t, "1.20.0", python)
 }
+
+// newest finds the newest CPython that has Memray 1.20.0, once: it asks every interpreter of the machine.
+var newest = sync.OnceValue(func() (newest cpython.Interpreter) {
+	for _, p := range cpython.Find() {
+		if p.Minor >= 9 && p.Minor <= 14 {
+			newest = p
+		}
+	}
+	return newest
+})
 
 // Venv gives the interpreter of a virtual environment that has a release of Memray, and greenlet.
 // Where it cannot be installed the test is skipped.

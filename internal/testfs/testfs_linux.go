@@ -11,12 +11,19 @@ import (
 )
 
 func mount(t testing.TB, kind string, size int64) (string, error) {
-	base := t.TempDir()
+	base, err := os.MkdirTemp("", "testfs") // the name of a test may hold commas, which part mount options
+	if err != nil {
+		return "", err
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(base); err != nil {
+			t.Error(err)
+		}
+	})
 	dir := filepath.Join(base, "mnt")
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		return "", err
 	}
-	var err error
 	switch kind {
 	case Ext4:
 		err = loop(filepath.Join(base, "image"), dir, size)
