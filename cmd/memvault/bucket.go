@@ -14,15 +14,17 @@ import (
 )
 
 const bucketLong = `bucket turns a policy into lifecycle rules, by which the store itself deletes what is
-old: captures and manifests by age, by age and tag, versions that nothing refers to any more,
-and uploads that were never completed. plan shows what would change, apply changes it.
+old: captures and manifests by age, by age and tag, versions that nothing refers to
+any more, and uploads that were never completed. plan shows what would change, apply
+changes it.
 
-Only rules for this prefix whose IDs begin with memvault: are changed. Those of others are
-sent back to the bucket as they came.
+Only rules for this prefix whose IDs begin with memvault: are changed. Those of others
+are sent back to the bucket as they came.
 
-Rules know ages in whole days, counted from the upload; what is more exact is rounded up. They
-cannot count captures or keep the newest of a day, nor except what has a tag: memvault gc
-s3://BUCKET/PREFIX can, with the same flags, and works where a store has no lifecycle rules.`
+Rules know ages in whole days, counted from the upload; what is more exact is rounded
+up. They cannot count captures or keep the newest of a day, nor except what has a tag:
+memvault gc s3://BUCKET/PREFIX can, with the same flags, and works where a store has
+no lifecycle rules.`
 
 const bucketExample = `  memvault bucket plan --max-age 30d s3://bucket/airflow
   memvault bucket apply --yes --max-age 90d --tag-age keep=7d:7d s3://bucket/airflow
@@ -46,12 +48,12 @@ func newBucket(a *app) *cobra.Command {
 	return cmd
 }
 
-const bucketPlanLong = `plan compares the lifecycle rules of the bucket with those that follow from the policy,
-and prints + for a rule to add, - for one to remove, ~ for one to change, and nothing before
-those that stay. It changes nothing.
+const bucketPlanLong = `plan compares the lifecycle rules of the bucket with those that follow from the
+policy, and prints + for a rule to add, - for one to remove, ~ for one to change, and
+nothing before those that stay. It changes nothing.
 
-Exit codes: 0 done, 1 failed, or the store has no lifecycle rules, 2 wrong command line, 75
-the store cannot be reached.`
+Exit codes: 0 done, 1 failed, or the store has no lifecycle rules, 2 wrong command
+line, 75 the store cannot be reached.`
 
 const bucketApplyLong = `apply gives the bucket the rules that plan shows, and reads them back. Without --yes it
 does what plan does.
@@ -59,8 +61,8 @@ does what plan does.
 A store may refuse a rule, as MinIO does that for incomplete uploads: then nothing is
 changed, and --abort-after 0 leaves that rule out; memvault s3 clean does its work.
 
-Exit codes: 0 done, 1 failed, or the store has no lifecycle rules, 2 wrong command line, 75
-the store cannot be reached.`
+Exit codes: 0 done, 1 failed, or the store has no lifecycle rules, 2 wrong command
+line, 75 the store cannot be reached.`
 
 func newBucketPlan(a *app) *cobra.Command {
 	var b bucketFlags

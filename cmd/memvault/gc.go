@@ -40,11 +40,11 @@ With --archive, only what is proved to be in the bucket goes; when free space is
 --critical-free, also what --sacrifice names. What goes lies in .memvault-trash for --undo,
 and memvault gc undo puts it back; when space is short, it is gone at once.
 
-Of s3://BUCKET/PREFIX the stored captures go by the same policy, each manifest before its
-object; age counts from the later of the end and the upload, by the clock of the store, in
-days of UTC. --keep-tag knows labels and the tags of objects. Deleting goes under a lease in
-the bucket, one gc at a time, and is refused where a store ignores conditions of writes. gc
-undo cannot bring objects back.
+Of s3://BUCKET/PREFIX the stored captures go by the same policy, each manifest before
+its object; age counts from the later of the end and the upload, by the clock of the
+store, in days of UTC. --keep-tag knows labels and the tags of objects. Deleting goes
+under a lease in the bucket, one gc at a time, and is refused where a store ignores
+conditions of writes. gc undo cannot bring objects back.
 
 --schedule runs gc until it is ended, in five fields of cron, in UTC unless CRON_TZ= and a
 zone stand before. A run that was missed is made up for at the start; runs do not overlap.

@@ -12,8 +12,8 @@ import (
 )
 
 const s3Long = `s3 shows and fetches captures that memvault upload has stored, proves that they are
-whole, and takes them away. It works on captures only: an object that has neither a manifest
-nor a key as memvault makes them is left alone.
+whole, and takes them away. It works on captures only: an object that has neither a
+manifest nor a key as memvault makes them is left alone.
 
 Where the store is, and with which credentials, is taken from the environment as the AWS
 tools read it; flags count more.`

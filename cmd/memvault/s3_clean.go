@@ -15,12 +15,13 @@ import (
 )
 
 const s3CleanLong = `clean takes away uploads that were begun and never completed: their parts cost money
-and are in no listing of objects. It aborts those whose keys are as memvault makes them, whose
-newest part (else their beginning) is old enough by the clock of the store, and on which no
-upload on this machine is at work. Without --yes it says what it would abort.
+and are in no listing of objects. It aborts those whose keys are as memvault makes
+them, whose newest part (else their beginning) is old enough by the clock of the
+store, and on which no upload on this machine is at work. Without --yes it says what
+it would abort.
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 3 some failed, 75 the store cannot be
-reached.`
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 some failed, 75 the store cannot
+be reached.`
 
 const s3CleanExample = `  memvault s3 clean s3://bucket
   memvault s3 clean --older-than 6h --yes s3://bucket/airflow`

@@ -13,14 +13,15 @@ import (
 	"github.com/memvault/memvault/upload"
 )
 
-const s3GetLong = `get fetches the stored bytes of a capture as they are, and proves them: by the
-SHA-256 in the manifest, and by the checksum that the store has of the whole object. The file
+const s3GetLong = `get fetches the stored bytes of a capture as they are, and proves them: by the SHA-256
+in the manifest, and by the checksum that the store has of the whole object. The file
 appears only when it is whole. memvault restore fetches and unpacks in one go.
 
 Without -o the file gets the last part of the key, in the current folder.
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the bytes came, but neither manifest
-nor checksum is there to prove them, 4 they are wrong, 75 the store cannot be reached.`
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the bytes came, but neither
+manifest nor checksum is there to prove them, 4 they are wrong, 75 the store cannot be
+reached.`
 
 const s3GetExample = `  memvault s3 get -o leak.bin.zst s3://bucket/v1/scheduler/x.bin.zst
   memvault s3 get -o - s3://bucket/v1/scheduler/x.bin.zst | zstd -d > x.bin`

@@ -19,16 +19,16 @@ import (
 const s3ListLong = `ls lists the captures of a bucket, or below a prefix, with what their manifests say.
 Manifests that were read before are remembered in the state folder, by key and ETag.
 
-Objects without a manifest have the state "no manifest": their upload is under way, or ended
-just before its end. Other objects are left out.
+Objects without a manifest have the state "no manifest": their upload is under way, or
+ended just before its end. Other objects are left out.
 
 --state takes the states of memvault inspect, and finished, crashed (whatever is not
 finished), "no manifest", "bad manifest" and "object missing". Times are 2026-01-02,
-2026-01-02T15:04:05Z, or a duration before now, as 7d; they are compared with the start of
-the capture, else with the upload.
+2026-01-02T15:04:05Z, or a duration before now, as 7d; they are compared with the
+start of the capture, else with the upload.
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a manifest cannot be read, or does not
-fit its object, 75 the store cannot be reached.`
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a manifest cannot be read, or
+does not fit its object, 75 the store cannot be reached.`
 
 const s3ListExample = `  memvault s3 ls s3://bucket/airflow
   memvault s3 ls --component scheduler --since 7d --sort peak s3://bucket

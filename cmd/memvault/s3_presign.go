@@ -9,11 +9,11 @@ import (
 )
 
 const s3PresignLong = `presign prints a URL by which anybody can fetch a stored capture until it expires,
-without credentials. Captures hold file names and command lines: give the URL to nobody who
-should not see them.
+without credentials. Captures hold file names and command lines: give the URL to
+nobody who should not see them.
 
-Exit codes: 0 done, 1 failed or no such object, 2 wrong command line, 75 the store cannot be
-reached.`
+Exit codes: 0 done, 1 failed or no such object, 2 wrong command line, 75 the store
+cannot be reached.`
 
 const s3PresignExample = `  memvault s3 presign --expires 1h s3://bucket/v1/scheduler/x.bin.zst
   curl -fO "$(memvault s3 presign s3://bucket/v1/scheduler/x.bin.zst)"`

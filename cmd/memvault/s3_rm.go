@@ -9,14 +9,16 @@ import (
 	"github.com/memvault/memvault/upload"
 )
 
-const s3RemoveLong = `rm deletes stored captures: each manifest first, which is the mark that the capture
-is whole, then its object. Without --yes it says what it would delete, and changes nothing.
+const s3RemoveLong = `rm deletes stored captures: each manifest first, which is the mark that the capture is
+whole, then its object. Without --yes it says what it would delete, and changes
+nothing.
 
-Objects that are no captures of memvault are refused. In a bucket that keeps versions nothing
-is freed until the old versions go: memvault bucket apply --noncurrent sees to that.
+Objects that are no captures of memvault are refused. In a bucket that keeps versions
+nothing is freed until the old versions go: memvault bucket apply --noncurrent sees to
+that.
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 3 some failed, 4 another object had taken
-the place of one, 75 the store cannot be reached.`
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 some failed, 4 another object
+had taken the place of one, 75 the store cannot be reached.`
 
 const s3RemoveExample = `  memvault s3 rm s3://bucket/v1/scheduler/x.bin.zst
   memvault s3 rm --yes -r s3://bucket/airflow/v1/triggerer`

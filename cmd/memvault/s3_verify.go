@@ -10,11 +10,11 @@ import (
 )
 
 const s3VerifyLong = `verify reads stored captures again, unpacks them, and compares: the SHA-256 of the
-stored bytes and of the raw stream with the manifest, the checksum with that of the store.
-It needs no disk.
+stored bytes and of the raw stream with the manifest, the checksum with that of the
+store. It needs no disk.
 
-An object without a manifest is compared with the checksum of the store and with the SHA-256
-of the raw stream in its metadata; that the manifest is missing is told.
+An object without a manifest is compared with the checksum of the store and with the
+SHA-256 of the raw stream in its metadata; that the manifest is missing is told.
 
 Exit codes: 0 all is as it should be, 1 failed, 2 wrong command line, 3 a manifest is
 missing, or some could not be read, 4 bytes are wrong, 75 the store cannot be reached.`
