@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -22,6 +23,8 @@ const (
 	trashName   = ".memvault-trash"
 	lockName    = ".memvault.lock"
 	journalName = "journal"
+	// newJournalName is the journal until its room is reserved.
+	newJournalName = journalName + ".new"
 	// looseTrash begins the names that stand in for the trash folder where that cannot be made.
 	looseTrash = trashName + "-"
 	ownPrefix  = ".memvault"
@@ -256,34 +259,33 @@ func (d *Folder) findUnknown() error {
 	for _, e := range d.entries {
 		known[e.ID] = true
 	}
-	find := func(dir *os.File, prefix string) error {
-		names, err := dir.Readdirnames(-1)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			file, ours := strings.CutPrefix(name, prefix)
-			if ours && prefix == "" && strings.HasPrefix(name, journalName+".") && !d.o.DryRun {
-				_ = d.trash.Remove(name) // a journal that a killed pass had not finished making
-				continue
-			}
-			id, old, found := strings.Cut(file, "-")
-			if !ours || !found || len(id) != idSize || known[id] || validName(old) != nil {
-				continue
-			}
-			d.entries = append(d.entries, &entry{Entry: Entry{ID: id, Name: old, Reason: "found in the trash without a journal"},
-				file: file, loose: prefix != "", unknown: true})
-		}
-		_, err = dir.Seek(0, 0)
+	found, err := unknown(d.dir, looseTrash, known)
+	if err != nil || d.trashDir == nil {
+		d.entries = append(d.entries, found...)
 		return err
 	}
-	if err := find(d.dir, looseTrash); err != nil {
-		return err
+	inTrash, err := unknown(d.trashDir, "", known)
+	d.entries = append(append(d.entries, found...), inTrash...)
+	return err
+}
+
+// unknown gives the files of a folder whose names are prefix, an ID, a dash and the old name.
+func unknown(dir *os.File, prefix string, known map[string]bool) (found []*entry, err error) {
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
 	}
-	if d.trashDir == nil {
-		return nil
+	for _, name := range names {
+		file, ours := strings.CutPrefix(name, prefix)
+		id, old, dashed := strings.Cut(file, "-")
+		if !ours || !dashed || len(id) != idSize || known[id] || validName(old) != nil {
+			continue
+		}
+		found = append(found, &entry{Entry: Entry{ID: id, Name: old, Reason: "found in the trash without a journal"},
+			file: file, loose: prefix != "", unknown: true})
 	}
-	return find(d.trashDir, "")
+	_, err = dir.Seek(0, io.SeekStart)
+	return found, err
 }
 
 // Close releases the lock. It may be called again.

@@ -69,9 +69,8 @@ const (
 // Without RENAME_NOREPLACE a unique name is simply renamed to; else a hard link is made, and the
 // file of the old name then removed if it is the same.
 func (d *Folder) rename(from, to place, h how) error {
-	err := errors.ErrUnsupported
 	if !d.noFlags {
-		err = onFDs(from.dir, to.dir, func(a, b int) error {
+		err := onFDs(from.dir, to.dir, func(a, b int) error {
 			return unix.Renameat2(a, from.name, b, to.name, unix.RENAME_NOREPLACE)
 		})
 		if !lacksFlag(err) {
@@ -81,7 +80,7 @@ func (d *Folder) rename(from, to place, h how) error {
 	if h == unique {
 		return onFDs(from.dir, to.dir, func(a, b int) error { return unix.Renameat(a, from.name, b, to.name) })
 	}
-	err = onFDs(from.dir, to.dir, func(a, b int) error { return unix.Linkat(a, from.name, b, to.name, 0) })
+	err := onFDs(from.dir, to.dir, func(a, b int) error { return unix.Linkat(a, from.name, b, to.name, 0) })
 	switch {
 	case err == nil:
 	case h == anyhow && !errors.Is(err, fs.ErrExist): // a folder, or a file system without links

@@ -36,12 +36,15 @@ func (d *Folder) prepare() error {
 		return nil
 	}
 	if d.trash != nil {
-		name := journalName + "." + newID()
-		f, err := d.trash.OpenFile(name, newFile, 0o600)
+		err := d.trash.Remove(newJournalName) // of a pass that was killed while it made one
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		f, err := d.trash.OpenFile(newJournalName, newFile, 0o600)
 		if err == nil {
-			err = d.addJournal(f, func() error { return d.trash.Rename(name, journalName) })
+			err = d.addJournal(f, func() error { return d.trash.Rename(newJournalName, journalName) })
 			if err != nil {
-				err = errors.Join(err, d.trash.Remove(name))
+				err = errors.Join(err, d.trash.Remove(newJournalName))
 			}
 		}
 		if err == nil || !full(err) {
@@ -436,6 +439,7 @@ func (d *Folder) Undo(ctx context.Context) (names []string, err error) {
 
 // EmptyTrash deletes what is in the trash for good, the oldest first, whatever its undo window, until
 // until, which may be nil, says that it is enough; it gives by how many bytes the free space grew.
+// What must not go, since somebody uses it or its archive is not to be proved, stays, with a line in the log.
 func (d *Folder) EmptyTrash(ctx context.Context, until func() bool) (freed int64, err error) {
 	var errs []error
 	for _, e := range slices.Clone(d.entries) {
@@ -451,7 +455,10 @@ func (d *Folder) EmptyTrash(ctx context.Context, until func() bool) (freed int64
 		}
 		out, err := d.delete(ctx, e)
 		freed += out.Freed
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrInUse) || errors.Is(err, ErrNotArchived) || errors.Is(err, ErrRefused):
+			d.o.Log.Warn("stays in the trash", "folder", d.path, "file", e.Name, "error", err)
+		case err != nil:
 			errs = append(errs, about(e.Name, err))
 		}
 	}

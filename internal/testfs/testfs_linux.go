@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -62,13 +63,13 @@ func loop(image, dir string, size int64) error {
 }
 
 func overlay(base, dir string) error {
-	options := ""
+	var options strings.Builder
 	for _, name := range []string{"lowerdir", "upperdir", "workdir"} {
 		layer := filepath.Join(base, name)
 		if err := os.Mkdir(layer, 0o777); err != nil {
 			return err
 		}
-		options += "," + name + "=" + layer
+		options.WriteString("," + name + "=" + layer)
 	}
-	return unix.Mount("overlay", dir, "overlay", 0, options[1:])
+	return unix.Mount("overlay", dir, "overlay", 0, options.String()[1:])
 }
