@@ -307,3 +307,47 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("got %v, %v; want unknown, %v", v.State, err, context.Canceled)
 	}
 }
+
+// What a user may not look into counts as the writer when it has the writer's pid, user and age.
+func TestOtherUsers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root starts processes of others")
+	}
+	const we, writer = 12345, 12346
+	dir, err := os.MkdirTemp("", "inuse") // t.TempDir is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	binary := filepath.Join(dir, "test")
+	b, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := capture(t, dir, "a.bin", 4711)
+	if err := errors.Join(os.WriteFile(binary, b, 0o755), os.Chmod(binary, 0o755), os.Chmod(dir, 0o755), os.Chown(path, writer, writer)); err != nil {
+		t.Fatal(err)
+	}
+	pid, _, _ := task{Do: "hold", Path: path, Flags: os.O_RDWR, Binary: binary, UID: writer}.start(t, 0)
+	check := func() (v Verdict) {
+		t.Helper()
+		_, line, _ := task{Do: "check", Path: path, Options: quick, Binary: binary, UID: we}.start(t, 0)
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if got := check(); got.State != Unknown || !strings.Contains(got.Reason, "no lease") {
+		t.Errorf("another pid: got %v: %s, want unknown, since the file is not ours", got.State, got.Reason)
+	}
+	capture(t, dir, "a.bin", pid)
+	if got := check(); got.State != Live || !strings.Contains(got.Reason, "cannot be looked at") {
+		t.Errorf("the writer's pid and user: got %v: %s, want live", got.State, got.Reason)
+	}
+	if err := os.Chown(path, we, we); err != nil {
+		t.Fatal(err)
+	}
+	if got := check(); got.State != Live || !strings.Contains(got.Reason, "cannot be seen") {
+		t.Errorf("our own file, held by another user: got %v: %s, want live", got.State, got.Reason)
+	}
+}

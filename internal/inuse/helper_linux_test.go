@@ -33,6 +33,9 @@ type task struct {
 	// Reader has another process hold the file for reading while it is checked.
 	Reader  bool
 	Options Options
+	// Binary is run as UID, instead of this one as root.
+	Binary string
+	UID    uint32
 }
 
 const taskVariable = "MEMVAULT_TEST_TASK"
@@ -139,6 +142,10 @@ func (tk task) start(t *testing.T, clone uintptr) (pid int, line string, end fun
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), taskVariable+"="+string(text))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: clone}
+	if tk.Binary != "" {
+		cmd.Path = tk.Binary
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: tk.UID, Gid: tk.UID}
+	}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,9 @@ import (
 
 func TestMemory(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	at := func(wall, up time.Duration, boot string) moment { return moment{Wall: start.Add(wall), Up: up, Boot: boot} }
+	at := func(wall, up time.Duration, boot string) moment {
+		return moment{Wall: start.Add(wall), Up: up, Boot: boot}
+	}
 	here, there := end{size: 10, data: 5}, end{size: 10, data: 6}
 	type look struct {
 		now   moment
