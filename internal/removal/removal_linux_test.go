@@ -462,3 +462,36 @@ func TestHeld(t *testing.T) {
 		t.Errorf("%d bytes freed of %d, though somebody holds them", out.Freed, out.Occupied)
 	}
 }
+
+// Who comes to open the file, at any moment up to the last one, gets it within a second and with its name: it is left alone.
+func TestOpenedMeanwhile(t *testing.T) {
+	for _, at := range []string{"proof", "intent", "rename", "renamed"} {
+		t.Run(at, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir, "a.bin", string(capture(t, 4711)))
+			opener := func() {
+				path, err := filepath.Glob(filepath.Join(dir, trashName, "*-a.bin"))
+				if err != nil || len(path) == 0 {
+					path = []string{filepath.Join(dir, "a.bin")}
+				}
+				script(t, "exec 3<>\"$0\"; echo $$; sleep 60", path[0]) // returns when it is open
+			}
+			step := func(s string) {
+				if s == at {
+					opener()
+				}
+			}
+			d, err := open(t.Context(), dir, Options{InUse: quick}, hooks{step: step})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			it := itemOf(t, dir, "a.bin")
+			it.Proof = func(context.Context) error { step("proof"); return nil }
+			if _, err := d.Remove(t.Context(), it); !errors.Is(err, ErrInUse) {
+				t.Errorf("got %v, want %v", err, ErrInUse)
+			}
+			want(t, "after", dir, []string{"a.bin"}, nil)
+		})
+	}
+}
