@@ -66,7 +66,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			}, ErrIntegrity, "as the manifest says"},
 			{"hash of the raw stream", func(o, m []byte) ([]byte, []byte) {
 				return o, change(m, `"raw": {`, `"sha256": "`)
-			}, ErrIntegrity, "raw stream"},
+			}, ErrIntegrity, "the manifest says"},
 			{"manifest is garbage", func(o, m []byte) ([]byte, []byte) { return o, []byte("\x00\x1b[2J") }, ErrIntegrity, ".json"},
 			{"manifest missing", func(o, m []byte) ([]byte, []byte) { return o, nil }, ErrNoManifest, "no manifest"},
 			{"object is garbage without manifest", func(o, m []byte) ([]byte, []byte) { return []byte("garbage"), nil }, ErrIntegrity, "zstd"},

@@ -109,7 +109,7 @@ func (c *claim) showsFresh() bool {
 // readAll finds out by reading what is stored.
 func (c *claim) readAll(ctx context.Context) error {
 	plain := meta(c.info, metaCodec) == string(archive.CodecNone)
-	st, raw, err := c.s.readBack(ctx, c.s.remote(c.bucket, c.key, c.info), !plain)
+	st, raw, err := c.s.readBack(ctx, c.s.remote(c.bucket, c.key, c.info), !plain, nil)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (c *claim) checkBytes(ctx context.Context) error {
 			return nil
 		}
 	}
-	st, _, err := c.s.readBack(ctx, c.s.remote(c.bucket, c.key, c.info), false)
+	st, _, err := c.s.readBack(ctx, c.s.remote(c.bucket, c.key, c.info), false, nil)
 	if err != nil {
 		return err
 	}

@@ -198,8 +198,8 @@ func (s *sums) stored() archive.Stored {
 }
 
 // readBack reads an object and hashes what is stored and, if raw is set, the raw stream
-// in it.
-func (s *Store) readBack(ctx context.Context, r remote, raw bool) (st archive.Stored, stream archive.Digest, err error) {
+// in it, which with a manifest must be what that says: nothing larger is unpacked.
+func (s *Store) readBack(ctx context.Context, r remote, raw bool, m *archive.Manifest) (st archive.Stored, stream archive.Digest, err error) {
 	h := newSums()
 	if !raw {
 		err = r.stream(ctx, h)
@@ -214,7 +214,7 @@ func (s *Store) readBack(ctx context.Context, r remote, raw bool) (st archive.St
 		done <- err
 		out.CloseWithError(err)
 	}()
-	stream, err = archive.Restore(ctx, io.Discard, in, nil)
+	stream, err = archive.Restore(ctx, io.Discard, in, m)
 	if err == nil {
 		_, err = io.Copy(io.Discard, in)
 	}

@@ -18,7 +18,7 @@ func (s *Store) Verify(ctx context.Context, bucket, key string) (Got, error) {
 		return Got{Bucket: bucket, Key: key}, err
 	}
 	packed := o.codec() != archive.CodecNone
-	st, raw, err := s.readBack(ctx, s.remote(bucket, key, o.info), packed)
+	st, raw, err := s.readBack(ctx, s.remote(bucket, key, o.info), packed, o.got.Manifest)
 	if err != nil {
 		return o.got, err
 	}
@@ -27,7 +27,7 @@ func (s *Store) Verify(ctx context.Context, bucket, key string) (Got, error) {
 	}
 	if packed {
 		o.got.RawSize, o.got.RawSHA256 = raw.Size, hexOf(raw.SHA256)
-		err = o.compareRaw(raw)
+		err = o.compareRaw()
 	}
 	if err == nil && o.got.Manifest == nil {
 		err = fmt.Errorf("%s: %w", object(bucket, key), ErrNoManifest)
@@ -42,13 +42,9 @@ func (o *looked) codec() archive.Codec {
 	return archive.Codec(meta(o.info, metaCodec))
 }
 
-// compareRaw compares the raw stream with the manifest, and with what the upload noted
-// beside the object.
-func (o *looked) compareRaw(raw archive.Digest) error {
-	if m := o.got.Manifest; m != nil && m.Raw != raw {
-		return fmt.Errorf("%w: the raw stream has SHA-256 %s and %d bytes, want %s and %d as the manifest says",
-			ErrIntegrity, o.got.RawSHA256, raw.Size, hexOf(m.Raw.SHA256), m.Raw.Size)
-	}
+// compareRaw compares the raw stream with what the upload noted beside the object. With the
+// manifest it was compared while it was read.
+func (o *looked) compareRaw() error {
 	want := meta(o.info, metaRaw)
 	if want == "" {
 		return nil
