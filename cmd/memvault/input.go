@@ -117,7 +117,7 @@ func (a *app) readCapture(ctx context.Context, name string, use func(*codec.Read
 	if closeErr := in.Close(); err == nil && !errors.Is(closeErr, fs.ErrClosed) {
 		err = closeErr
 	}
-	return inFile(name, err)
+	return inInput(name, err)
 }
 
 func readFrom(in *input, use func(*codec.Reader) error) error {

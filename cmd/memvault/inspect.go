@@ -123,7 +123,7 @@ func (a *app) fillFacts(ctx context.Context, f *facts, full bool) error {
 	if closeErr := in.Close(); err == nil && !errors.Is(closeErr, fs.ErrClosed) {
 		err = closeErr
 	}
-	return inFile(f.File, err)
+	return inInput(f.File, err)
 }
 
 // glance takes what the header and the end of the file tell.

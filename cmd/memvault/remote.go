@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/memvault/memvault/archive"
@@ -18,7 +19,7 @@ func (a *app) openRemote(ctx context.Context, url string) (*input, error) {
 	}
 	at, size, err := store.ReaderAt(ctx, place.Bucket, place.Prefix)
 	if err != nil {
-		return nil, inFile(url, storeError(err))
+		return nil, inInput(url, err)
 	}
 	r := readAhead(at, size)
 	return &input{name: url, at: at, size: size, close: r.Close, Reader: r}, nil
@@ -49,7 +50,19 @@ func (a *app) remoteManifest(ctx context.Context, url string) (*archive.Manifest
 	if errors.Is(err, upload.ErrAbsent) {
 		return nil, nil
 	}
-	return m, inFile(manifestOf(url), storeError(err))
+	return m, inInput(url, err)
+}
+
+// inInput adds the name of the input to err. Errors of the store name the object already, and
+// get their exit codes.
+func inInput(name string, err error) error {
+	if !upload.IsURL(name) {
+		return inFile(name, err)
+	}
+	if err = storeError(err); err != nil && strings.Contains(err.Error(), name) {
+		return err
+	}
+	return inFile(name, err)
 }
 
 // What is asked for at a time, in bytes, and how many such requests run side by side.

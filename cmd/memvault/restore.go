@@ -104,9 +104,9 @@ func (a *app) restore(ctx context.Context, o *restoreOptions, name string) error
 	})
 	switch {
 	case errors.Is(corrupt, archive.ErrCorrupt):
-		return &codedError{inFile(name, corrupt), exitConflict}
+		return &codedError{inInput(name, corrupt), exitConflict}
 	case corrupt != nil:
-		return inFile(name, corrupt)
+		return inInput(name, corrupt)
 	case err != nil:
 		return hintFull(err)
 	}
