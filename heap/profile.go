@@ -4,6 +4,9 @@
 package heap
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/memvault/memvault/codec"
 )
 
@@ -81,6 +84,23 @@ type Thread struct {
 	Name string
 	// Main is true for the thread that started tracking (header 9 on).
 	Main bool
+}
+
+// longName is how many bytes of a thread's name String gives: the name is part of each row of many
+// reports, and captures can hold a name of a megabyte.
+const longName = 1000
+
+// String names the thread as Memray does: "0x1 (MainThread)", or "0x1" if it has no name.
+func (t *Thread) String() string {
+	id := "0x" + strconv.FormatUint(t.ID, 16)
+	switch name := t.Name; {
+	case name == "":
+		return id
+	case len(name) > longName:
+		return id + " (" + strings.ToValidUTF8(name[:longName], "") + "...)"
+	default:
+		return id + " (" + name + ")"
+	}
 }
 
 // Native is a node of the tree of native stacks: a return address and its caller.

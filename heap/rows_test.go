@@ -3,6 +3,7 @@ package heap_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/memvault/memvault/heap"
@@ -152,6 +153,22 @@ ALLOCATION address=0x10 size=2 allocator=malloc
 		p := readText(t, fmt.Sprintf("HEADER version=12 main_tid=1 skipped_frames_on_main_tid=%d\n", tt.skip)+text, heap.Options{LikeMemray: tt.like})
 		if got := rowTexts(p, heap.Total, true); !slices.Equal(got, tt.want) {
 			t.Errorf("%d hidden, like Memray %v: got %q, want %q", tt.skip, tt.like, got, tt.want)
+		}
+	}
+}
+
+// Rows repeat the names of threads, so those of hostile length are cut.
+func TestThreadString(t *testing.T) {
+	for _, tt := range []struct {
+		thread heap.Thread
+		want   string
+	}{
+		{heap.Thread{ID: 26}, "0x1a"},
+		{heap.Thread{ID: 1, Name: "MainThread"}, "0x1 (MainThread)"},
+		{heap.Thread{ID: 1, Name: strings.Repeat("é", 1<<20)}, "0x1 (" + strings.Repeat("é", 500) + "...)"},
+	} {
+		if got := tt.thread.String(); got != tt.want {
+			t.Errorf("got %.40q of %d bytes, want %.40q of %d", got, len(got), tt.want, len(tt.want))
 		}
 	}
 }

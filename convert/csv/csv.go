@@ -34,16 +34,12 @@ func Write(w io.Writer, p *heap.Profile, v heap.View) error {
 	if !p.LikeMemray {
 		rows = apart(p, v)
 	}
-	frames := uint64(0)
-	for _, r := range rows {
-		frames += uint64(p.Stacks[r.Sample.Stack].Depth)
-	}
-	if err := stacks.CheckSize(frames); err != nil {
+	t := newTexts(p)
+	if err := stacks.CheckText(t.size(rows)); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	buf := bufio.NewWriterSize(w, 1<<16)
 	buf.WriteString(header)
-	t := newTexts(p)
 	for i := range rows {
 		if _, err := buf.Write(t.row(&rows[i])); err != nil {
 			return err
@@ -94,14 +90,25 @@ type texts struct {
 
 func newTexts(p *heap.Profile) *texts {
 	t := &texts{p: p, frames: make([]string, len(p.Frames))}
-	for _, thread := range p.Threads {
-		name := fmt.Sprintf("%#x", thread.ID)
-		if thread.Name != "" {
-			name += " (" + thread.Name + ")"
-		}
-		t.threads = append(t.threads, name)
+	for i := range p.Threads {
+		t.threads = append(t.threads, p.Threads[i].String())
 	}
 	return t
+}
+
+// size gives how many frames the stacks of all rows have, and bytes, hidden frames included.
+func (t *texts) size(rows []heap.Row) (frames, bytes uint64) {
+	lengths := make([]uint64, len(t.p.Stacks))
+	for i := range lengths[1:] {
+		s := &t.p.Stacks[i+1]
+		f := &t.p.Frames[s.Frame]
+		lengths[i+1] = lengths[s.Parent] + uint64(len(f.Function)+len(f.File)+len(";;0|"))
+	}
+	for _, r := range rows {
+		frames += uint64(t.p.Stacks[r.Sample.Stack].Depth)
+		bytes = stacks.AddSaturated(bytes, lengths[r.Sample.Stack])
+	}
+	return frames, bytes
 }
 
 // row gives the line of r, valid until the next call.

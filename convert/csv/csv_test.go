@@ -139,3 +139,16 @@ func TestUnknownView(t *testing.T) {
 		t.Error("total of an aggregated capture: got no error")
 	}
 }
+
+// Neither a chain of calls that never return nor a long name in it can fill the disk.
+func TestLimit(t *testing.T) {
+	for want, p := range map[string]*heap.Profile{
+		"frames": converttest.Chain(50_000, "f"), "bytes": converttest.Chain(1000, strings.Repeat("f", 1<<20)),
+	} {
+		var buf bytes.Buffer
+		err := csv.Write(&buf, p, heap.Peak)
+		if err == nil || !strings.Contains(err.Error(), want) || buf.Len() > 0 {
+			t.Errorf("%s: got %d bytes, error %v; want that error before the first", want, buf.Len(), err)
+		}
+	}
+}

@@ -37,23 +37,27 @@ func Write(w io.Writer, p *heap.Profile, o Options) error {
 		return err
 	}
 	t := stacks.New(p, stacks.Options{BareNames: o.BareNames})
-	weights := make([]uint64, len(t.Nodes))
-	frames := uint64(0)
+	names := make([]string, len(t.Frames))
+	for i := range t.Frames {
+		names[i] = name(&t.Frames[i], o.BareNames)
+	}
+	weights, lengths := make([]uint64, len(t.Nodes)), make([]uint64, len(t.Nodes))
+	var frames, all uint64
 	for i, v := range t.Sum(o.View) {
 		weights[i] = v.Bytes
 		if o.Counts {
 			weights[i] = v.Count
 		}
+		if n := &t.Nodes[i]; i > 0 {
+			lengths[i] = lengths[n.Parent] + uint64(len(names[n.Frame])) + 1
+		}
 		if weights[i] > 0 {
 			frames += uint64(t.Nodes[i].Depth)
+			all = stacks.AddSaturated(all, lengths[i])
 		}
 	}
-	if err := stacks.CheckSize(frames); err != nil {
+	if err := stacks.CheckText(frames, all); err != nil {
 		return fmt.Errorf("write folded stacks: %w", err)
-	}
-	names := make([]string, len(t.Frames))
-	for i := range t.Frames {
-		names[i] = name(&t.Frames[i], o.BareNames)
 	}
 	return writeLines(w, t, names, weights)
 }

@@ -111,17 +111,16 @@ func TestSums(t *testing.T) {
 	}
 }
 
-// A chain of calls that never return cannot fill the disk.
+// Neither a chain of calls that never return nor a long name in it can fill the disk.
 func TestLimit(t *testing.T) {
-	const depth = 50_000
-	p := &heap.Profile{Frames: []heap.Frame{{Function: "f", File: "a.py"}}, Stacks: make([]heap.Stack, 1), Threads: make([]heap.Thread, 1)}
-	for i := range uint32(depth) {
-		p.Stacks = append(p.Stacks, heap.Stack{Parent: i, Depth: i + 1})
-		p.Samples = append(p.Samples, heap.Sample{Stack: i + 1, Values: value(heap.Peak, 1, 1)})
-	}
-	var buf bytes.Buffer
-	if err := folded.Write(&buf, p, folded.Options{View: heap.Peak}); err == nil || buf.Len() > 0 {
-		t.Errorf("got %d bytes, error %v; want an error before the first", buf.Len(), err)
+	for want, p := range map[string]*heap.Profile{
+		"frames": converttest.Chain(50_000, "f"), "bytes": converttest.Chain(1000, strings.Repeat("f", 1<<20)),
+	} {
+		var buf bytes.Buffer
+		err := folded.Write(&buf, p, folded.Options{View: heap.Peak})
+		if err == nil || !strings.Contains(err.Error(), want) || buf.Len() > 0 {
+			t.Errorf("%s: got %d bytes, error %v; want that error before the first", want, buf.Len(), err)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package speedscope
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/memvault/memvault/convert/internal/stacks"
@@ -53,7 +52,7 @@ func (s *source) eachThread(v heap.View, f func(thread string, list []entry)) {
 	}
 	slices.SortFunc(threads, func(a, b uint32) int { return cmp.Or(cmp.Compare(held[b], held[a]), cmp.Compare(a, b)) })
 	for _, t := range threads {
-		f(threadName(&s.p.Threads[t]), merged(byThread[t]))
+		f(s.p.Threads[t].String(), merged(byThread[t]))
 	}
 }
 
@@ -74,14 +73,6 @@ func sum(list []entry) []entry {
 		out = append(out, e)
 	}
 	return out
-}
-
-// threadName is as Memray prints it: 0x1 (MainThread), or 0x1.
-func threadName(t *heap.Thread) string {
-	if t.Name == "" {
-		return fmt.Sprintf("%#x", t.ID)
-	}
-	return fmt.Sprintf("%#x (%s)", t.ID, t.Name)
 }
 
 // slice gives the entries of a slice of the History.

@@ -56,7 +56,8 @@ type Stats struct {
 }
 
 // Write writes p to w as JSON. If p has a History, a profile for each of its slices follows those
-// of the views: what was alive at its end. Write fails if the options leave no view.
+// of the views: what was alive at its end. Write fails if the options leave no view, or if the
+// stacks would fill more than any disk.
 func Write(w io.Writer, p *heap.Profile, o Options) (Stats, error) {
 	if o.Exporter == "" {
 		o.Exporter = "memvault"
@@ -66,9 +67,11 @@ func Write(w io.Writer, p *heap.Profile, o Options) (Stats, error) {
 	}
 	views := o.views(p.Aggregated)
 	f := newFile(w)
-	if !o.LikeMemray {
-		writeViews(f, p, &o, views)
-	} else if err := writeLikeMemray(f, p, views[0]); err != nil {
+	write := func() error { return writeViews(f, p, &o, views) }
+	if o.LikeMemray {
+		write = func() error { return writeLikeMemray(f, p, views[0]) }
+	}
+	if err := write(); err != nil {
 		return f.stats, fmt.Errorf("write stacks: %w", err)
 	}
 	f.end(p.Header.CommandLine, o.Exporter)
@@ -103,8 +106,15 @@ func (o *Options) maxDepth() int {
 }
 
 // writeViews writes the frames and the profiles of all views, and of the slices.
-func writeViews(f *file, p *heap.Profile, o *Options, views []heap.View) {
+func writeViews(f *file, p *heap.Profile, o *Options, views []heap.View) error {
 	t := stacks.New(p, stacks.Options{BareNames: o.BareNames, MaxDepth: o.maxDepth()})
+	frames := uint64(0)
+	for i := range p.Samples {
+		frames += uint64(t.Nodes[t.Node(&p.Samples[i])].Depth)
+	}
+	if err := stacks.CheckSize(frames); err != nil { // a profile has no more than that
+		return err
+	}
 	s := &source{p: p, tree: t, folding: newFolding(t, o)}
 	other := s.folding.other
 	for i := range t.Frames {
@@ -126,6 +136,7 @@ func writeViews(f *file, p *heap.Profile, o *Options, views []heap.View) {
 			f.profile(t, other, sliceTitle(h, i), "bytes", s.folding.fold(s.slice(i)), bytesOf)
 		}
 	}
+	return nil
 }
 
 // titles name the profiles of a view, as in "Peak bytes".

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -278,6 +279,18 @@ func TestAggregated(t *testing.T) {
 	}
 	if _, err := speedscope.Write(&bytes.Buffer{}, p, speedscope.Options{Views: []heap.View{heap.Total}}); err == nil {
 		t.Error("total alone: got no error")
+	}
+}
+
+// Only without a limit of the depth could a chain of calls fill the disk.
+func TestLimit(t *testing.T) {
+	p := converttest.Chain(50_000, "f")
+	var buf bytes.Buffer
+	if _, err := speedscope.Write(&buf, p, speedscope.Options{MaxDepth: -1}); err == nil || buf.Len() > 0 {
+		t.Errorf("got %d bytes, error %v; want an error before the first", buf.Len(), err)
+	}
+	if _, err := speedscope.Write(io.Discard, p, speedscope.Options{MaxDepth: 20}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -111,3 +111,18 @@ func (c Capture) Memray(t testing.TB, target string) ([]byte, bool) {
 
 // LikeMemray is how Profiles are read that are compared with what Memray gives.
 var LikeMemray = heap.Options{LikeMemray: true, Oldest: true}
+
+// Chain gives a profile of a call chain that never returns, with a byte alive at the peak in each
+// call: what a small hostile capture can hold, and would be half of depth's square as text.
+func Chain(depth int, name string) *heap.Profile {
+	p := &heap.Profile{
+		Frames: []heap.Frame{{Function: name, File: "a.py"}}, Stacks: make([]heap.Stack, 1), Threads: make([]heap.Thread, 1),
+	}
+	for i := range uint32(depth) {
+		p.Stacks = append(p.Stacks, heap.Stack{Parent: i, Depth: i + 1})
+		s := heap.Sample{Stack: i + 1}
+		s.Values[heap.Peak] = heap.Value{Count: 1, Bytes: 1}
+		p.Samples = append(p.Samples, s)
+	}
+	return p
+}

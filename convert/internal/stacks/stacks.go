@@ -111,9 +111,13 @@ func Check(p *heap.Profile, v heap.View) error {
 	return nil
 }
 
-// maxFrames is how many frames a text may repeat, all its stacks together: some tens of
-// gigabytes. A capture of a few megabytes can hold chains of calls that would give far more.
-const maxFrames = 1 << 30
+// maxFrames is how many frames a text may repeat, all its stacks together, and maxBytes how long
+// their names may be. A capture of a few megabytes can hold chains of calls, or names, that
+// would give far more.
+const (
+	maxFrames = 1 << 30
+	maxBytes  = 64e9
+)
 
 // CheckSize tells why the stacks of so many frames together cannot be written out, or nil.
 func CheckSize(frames uint64) error {
@@ -121,6 +125,14 @@ func CheckSize(frames uint64) error {
 		return fmt.Errorf("its stacks have %d frames, written out one by one; want at most %d", frames, maxFrames)
 	}
 	return nil
+}
+
+// CheckText is CheckSize where the names of the frames are repeated too, in so many bytes.
+func CheckText(frames, bytes uint64) error {
+	if bytes > maxBytes {
+		return fmt.Errorf("its stacks have %d bytes, written out one by one; want at most %d", bytes, uint64(maxBytes))
+	}
+	return CheckSize(frames)
 }
 
 // Sum adds up view v by node, as heap.Profile.Rows tells it; what is below a node is not part of its sum.
