@@ -10,6 +10,7 @@ import (
 type calls struct {
 	frames  []Frame
 	threads []heap.Thread
+	split   bool
 	// nodes: a parent comes before its children; index 0 is the root. With threads split the
 	// children of the root are the threads.
 	nodes []callNode
@@ -48,7 +49,7 @@ type childKey struct {
 // newCalls makes the tree of rows, which Profile.Rows gave.
 func newCalls(p *heap.Profile, rows []heap.Row, splitThreads bool) *calls {
 	b := &callBuilder{
-		p: p, calls: &calls{threads: p.Threads, nodes: make([]callNode, 1)},
+		p: p, calls: &calls{threads: p.Threads, split: splitThreads, nodes: make([]callNode, 1)},
 		byStack: map[rootedKey]uint32{}, byChild: map[childKey]uint32{},
 	}
 	b.frames, b.ofFrame = frames(p)

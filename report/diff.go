@@ -64,7 +64,7 @@ type Diff struct {
 	Rows   []DiffRow `json:"rows"`
 
 	options DiffOptions
-	others  int
+	others  int // rows that changed in the view and are not shown
 }
 
 // DiffSide is a capture as a whole.
@@ -134,47 +134,62 @@ func NewDiff(base, p *heap.Profile, o DiffOptions) (*Diff, error) {
 	return d, nil
 }
 
-// rank makes the rows that changed, those that changed most first.
+// rank makes the rows that changed, those that changed most first. Only those that are shown get
+// names, for stacks are long.
 func (d *Diff) rank(b *diffBuilder, known [heap.Views]bool) {
-	var all []DiffRow
+	type changedRow struct {
+		Changes
+		from *diffValues
+	}
+	var all []changedRow
 	for i := range b.rows {
-		row := DiffRow{Changes: b.rows[i].changes(d.Factor, known)}
-		if row.changed() {
-			row.Function, row.File, row.Stack = b.name(&b.rows[i])
-			all = append(all, row)
+		if c := b.rows[i].changes(d.Factor, known); c.changed() {
+			all = append(all, changedRow{c, &b.rows[i]})
 		}
 	}
-	slices.SortStableFunc(all, func(x, y DiffRow) int { return cmp.Compare(y.weight(d.options.View), x.weight(d.options.View)) })
-	d.Rows = append(d.Rows, firstN(all, d.options.N)...)
-	d.others = len(all) - len(d.Rows)
+	slices.SortStableFunc(all, func(x, y changedRow) int { return compareChanges(y.Of(d.options.View), x.Of(d.options.View)) })
+	shown := firstN(all, d.options.N)
+	limit := framesEach(len(shown))
+	for _, r := range shown {
+		row := DiffRow{Changes: r.Changes}
+		row.Function, row.File, row.Stack = b.name(r.from, limit)
+		d.Rows = append(d.Rows, row)
+	}
+	for _, r := range all[len(shown):] {
+		if r.Of(d.options.View).changed() {
+			d.others++
+		}
+	}
 }
 
 func (c *Changes) changed() bool {
 	for v := range heap.View(heap.Views) {
-		if x := c.Of(v); x != nil && (x.DeltaBytes != 0 || x.DeltaAllocations != 0) {
+		if c.Of(v).changed() {
 			return true
 		}
 	}
 	return false
 }
 
-// weight is by how much a row changed.
-func (c *Changes) weight(v heap.View) uint64 {
-	x := c.Of(v)
-	switch {
-	case x == nil:
-		return 0
-	case x.DeltaBytes < 0:
-		return uint64(-x.DeltaBytes)
+func (c *Change) changed() bool { return c != nil && (c.DeltaBytes != 0 || c.DeltaAllocations != 0) }
+
+// compareChanges compares by how many bytes more or less there are, then allocations.
+func compareChanges(x, y *Change) int {
+	if x == nil || y == nil {
+		return 0 // a view is known of all rows or of none
 	}
-	return uint64(x.DeltaBytes)
+	return cmp.Or(cmp.Compare(size(x.DeltaBytes), size(y.DeltaBytes)), cmp.Compare(size(x.DeltaAllocations), size(y.DeltaAllocations)))
+}
+
+func size(n int64) uint64 {
+	if n < 0 {
+		return uint64(-n)
+	}
+	return uint64(n)
 }
 
 func diffSide(p *heap.Profile) DiffSide {
-	s := DiffSide{CommandLine: p.Header.CommandLine, Seconds: lastMoment(p).Sub(p.Header.Start()).Seconds()}
-	if w := p.Window; w != nil {
-		s.Seconds = float64(w.Until-w.From) / 1000
-	}
+	s := DiffSide{CommandLine: p.Header.CommandLine, Seconds: lasted(p).Seconds()}
 	if !p.Aggregated {
 		n := uint64(0)
 		for i := range p.Samples {

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/memvault/memvault/heap"
@@ -90,5 +91,40 @@ func TestDiffNormalize(t *testing.T) {
 	}
 	if want := d.New.Seconds / d.Base.Seconds; d.Factor != want || want == 1 {
 		t.Errorf("factor: got %g, want %g", d.Factor, want)
+	}
+}
+
+// Rows that changed in the view come first, those with as many bytes by allocations; only they count as more.
+func TestDiffOrder(t *testing.T) {
+	p := &heap.Profile{Stacks: make([]heap.Stack, 1), Threads: make([]heap.Thread, 1)}
+	for i := range uint32(4) {
+		p.Frames = append(p.Frames, heap.Frame{Function: string('a' + rune(i)), File: "x.py"})
+		p.Stacks = append(p.Stacks, heap.Stack{Frame: i, Depth: 1})
+		p.Samples = append(p.Samples, heap.Sample{Stack: i + 1})
+	}
+	base := *p
+	base.Samples = nil
+	for i, v := range []heap.Value{{}, {Count: 1}, {Count: 5}, {Count: 1, Bytes: 7}} {
+		p.Samples[i].Values[heap.Live], p.Samples[i].Values[heap.Total] = v, heap.Value{Count: 1, Bytes: 100}
+	}
+	for _, tt := range []struct {
+		n          int
+		rows, text string
+	}{{0, "d c b a ", ""}, {2, "d c ", "1 more row; -n shows more"}, {3, "d c b ", ""}} {
+		d, err := report.NewDiff(&base, p, report.DiffOptions{Options: report.Options{View: heap.Live, N: tt.n}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := ""
+		for _, r := range d.Rows {
+			rows += strings.TrimPrefix(r.Function, "x.") + " "
+		}
+		var text strings.Builder
+		if err := d.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		if rows != tt.rows || strings.Contains(text.String(), "more row") != (tt.text != "") || !strings.Contains(text.String(), tt.text) {
+			t.Errorf("-n %d: got rows %q, want %q; text\n%s\nwant in it %q", tt.n, rows, tt.rows, text.String(), tt.text)
+		}
 	}
 }

@@ -129,14 +129,14 @@ func (b *diffBuilder) node(n diffNode) uint32 {
 	return i
 }
 
-// name tells what a row is of.
-func (b *diffBuilder) name(r *diffValues) (function, file string, stack []string) {
+// name tells what a row is of; stacks are cut at so many frames.
+func (b *diffBuilder) name(r *diffValues, limit int) (function, file string, stack []string) {
 	function, file = b.names.values[r.name].function, r.file
 	if b.by == ByFile && r.name == 0 {
 		return noStack, "", nil
 	}
 	for i := r.node; i != 0; i = b.nodes[i].parent {
-		if len(stack) == maxFrames {
+		if len(stack) == limit {
 			return function, file, append(stack, tooDeep)
 		}
 		stack = append(stack, b.names.values[b.nodes[i].name].function)

@@ -18,8 +18,8 @@ func (d *Diff) WriteText(w io.Writer) error {
 		p.printf("the base is multiplied by %.4g, normalized by %s\n", d.Factor, d.Normalize)
 	}
 	t := textTable{columns: append(changeColumns(), textColumn{"VIEW", false})}
-	for _, v := range []heap.View{heap.Peak, heap.Live, heap.Total} {
-		if c := d.Totals.Of(v); c != nil {
+	for _, v := range []heap.View{heap.Peak, heap.Live, heap.Temporary, heap.Total} {
+		if c := d.Totals.Of(v); c != nil && (v != heap.Temporary || v == d.options.View) {
 			t.add(append(d.cells(c), v.String())...)
 		}
 	}
@@ -30,9 +30,13 @@ func (d *Diff) WriteText(w io.Writer) error {
 	for i := range d.Rows {
 		r := &d.Rows[i]
 		// What has changed in other views only comes last.
-		if c := r.Of(d.options.View); c != nil && (c.DeltaBytes != 0 || c.DeltaAllocations != 0) {
+		if c := r.Of(d.options.View); c.changed() {
 			t.add(append(d.cells(c), r.text())...)
 		}
+	}
+	if len(t.rows) == 0 {
+		p.printf("nothing has changed\n")
+		return p.err
 	}
 	p.table(&t)
 	if d.others > 0 {

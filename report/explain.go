@@ -12,11 +12,13 @@ import (
 // Explanation answers the four questions of Airflow's guide to memory profiling, with the
 // figures that the answers rest on. Sizes are in bytes, shares in percent.
 type Explanation struct {
-	CommandLine string    `json:"command_line"`
-	Start       time.Time `json:"start"`
-	Seconds     float64   `json:"seconds"`
-	Aggregated  bool      `json:"aggregated"`
-	// Peak, Live and Total are those of the whole capture; Total is null in an aggregated one.
+	CommandLine string `json:"command_line"`
+	// Start is nil for a time that RFC 3339 cannot tell: captures hold any number there.
+	Start *time.Time `json:"start"`
+	// Seconds is how much time was read.
+	Seconds    float64 `json:"seconds"`
+	Aggregated bool    `json:"aggregated"`
+	// Peak, Live and Total are those of all that was read; Total is null in an aggregated capture.
 	Peak  Amount  `json:"peak"`
 	Live  Amount  `json:"leaked"`
 	Total *Amount `json:"total"`
@@ -37,6 +39,7 @@ type Explanation struct {
 	Packages []PackageFinding `json:"packages"`
 
 	options Options
+	lasted  time.Duration
 }
 
 // Amount is a number of allocations and their size.
@@ -105,7 +108,7 @@ const ExplainSlices = 64
 // Explain explains p, which should have been read with heap.Options.Slices. Of o only N counts, the
 // number of findings of each kind, and Exact.
 func Explain(p *heap.Profile, o Options) *Explanation {
-	x := &explainer{p: p, sites: newSites(p), n: o.N}
+	x := &explainer{p: p, sites: newSites(p), n: o.N, limit: framesEach(o.N)}
 	x.known = !p.Aggregated
 	for i := range p.Samples {
 		for v := range heap.View(heap.Views) {
@@ -113,10 +116,13 @@ func Explain(p *heap.Profile, o Options) *Explanation {
 		}
 	}
 	e := &Explanation{
-		CommandLine: p.Header.CommandLine, Start: p.Header.Start(), Aggregated: p.Aggregated, options: o,
+		CommandLine: p.Header.CommandLine, Aggregated: p.Aggregated, options: o, lasted: lasted(p),
 		Peak: amount(x.all[heap.Peak]), Live: amount(x.all[heap.Live]), Total: x.total(x.all[heap.Total]),
 	}
-	e.Seconds = lastMoment(p).Sub(e.Start).Seconds()
+	e.Seconds = e.lasted.Seconds()
+	if start := p.Header.Start(); start.Year() >= 0 && start.Year() <= 9999 {
+		e.Start = &start
+	}
 	e.Functions = x.functions()
 	e.Retained = x.retained()
 	e.Growth = x.growth()
@@ -128,12 +134,15 @@ func Explain(p *heap.Profile, o Options) *Explanation {
 	return e
 }
 
-// lastMoment is when the recording truly ended.
-func lastMoment(p *heap.Profile) time.Time {
-	if p.Status.State != codec.StateComplete && p.Status.LastTime != 0 {
-		return time.UnixMilli(p.Status.LastTime).UTC()
+// lasted is how long what was read took: the window, or all until the recording truly ended.
+func lasted(p *heap.Profile) time.Duration {
+	switch w := p.Window; {
+	case w != nil:
+		return time.UnixMilli(w.Until).Sub(time.UnixMilli(w.From))
+	case p.Status.State != codec.StateComplete && p.Status.LastTime != 0:
+		return time.UnixMilli(p.Status.LastTime).Sub(p.Header.Start())
 	}
-	return p.Header.End()
+	return p.Header.End().Sub(p.Header.Start())
 }
 
 func amount(v heap.Value) Amount { return Amount{Bytes: v.Bytes, Allocations: v.Count} }
@@ -143,6 +152,7 @@ type explainer struct {
 	p     *heap.Profile
 	sites *sites
 	n     int
+	limit int  // of frames in a stack
 	known bool // all allocations are known, not only what was alive at the peak and at the end
 	all   [heap.Views]heap.Value
 }
@@ -302,7 +312,7 @@ func (x *explainer) stack(i int) []uint32 {
 	if x.p.Threads[s.Thread].Main {
 		hidden = uint32(min(x.p.Header.SkippedFrames, 1<<32-1))
 	}
-	for n := s.Stack; n != 0 && x.p.Stacks[n].Depth > hidden && len(out) <= maxFrames; n = x.p.Stacks[n].Parent {
+	for n := s.Stack; n != 0 && x.p.Stacks[n].Depth > hidden && len(out) <= x.limit; n = x.p.Stacks[n].Parent {
 		out = append(out, x.sites.leaf[n])
 	}
 	return out
@@ -313,7 +323,7 @@ func (x *explainer) callers(i int) Callers {
 	c := Callers{Stack: []Frame{}, Through: []string{}}
 	latest := ""
 	for k, f := range x.stack(i) {
-		if k == maxFrames {
+		if k == x.limit {
 			c.Stack = append(c.Stack, Frame{Function: tooDeep})
 			break
 		}

@@ -31,7 +31,7 @@ type explainPrinter struct {
 func (p *explainPrinter) facts() {
 	e := p.e
 	p.printf("%s\n", safetext.Printable(e.CommandLine))
-	p.printf("%s, %s at the peak, %s at the end", (time.Duration(e.Seconds*1000) * time.Millisecond).String(),
+	p.printf("%s, %s at the peak, %s at the end", e.lasted.Round(time.Millisecond),
 		p.o.size(e.Peak.Bytes), p.o.size(e.Live.Bytes))
 	if e.Total != nil {
 		p.printf(", %s allocated in %s", p.o.size(e.Total.Bytes), count(e.Total.Allocations, "allocation"))

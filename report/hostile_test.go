@@ -86,6 +86,48 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// Captures hold any number as a time; JSON has only years of four digits.
+func TestExplainTimes(t *testing.T) {
+	for _, start := range []int64{math.MinInt64, math.MaxInt64, 300_000_000_000_000} {
+		p := deep(t, 3)
+		p.Header.StartTime, p.Header.EndTime = start, start/2
+		e := report.Explain(p, report.Options{N: 5})
+		text, err := json.Marshal(e)
+		if err != nil || !bytes.Contains(text, []byte(`"start":null`)) {
+			t.Errorf("start %d: got %.300s, error %v; want a start of null", start, text, err)
+		}
+		if err := e.WriteText(io.Discard); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// All stacks together are shown with so many frames, whatever the number of rows.
+func TestManyStacks(t *testing.T) {
+	p := deep(t, 200_000)
+	none := *p
+	none.Samples = nil
+	diff, err := report.NewDiff(&none, p, report.DiffOptions{By: report.ByStack, Options: report.Options{View: heap.Peak}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, all := report.NewTop(p, report.Options{View: heap.Peak}), [2]int{}
+	for _, r := range diff.Rows {
+		all[0] += len(r.Stack)
+	}
+	for _, s := range top.Stacks {
+		all[1] += len(s.Frames)
+	}
+	for i, n := range all {
+		if n > 1<<24+200_000 || n < 1<<23 {
+			t.Errorf("%s: got %d frames, want about %d", []string{"diff", "top"}[i], n, 1<<24)
+		}
+	}
+	if last := diff.Rows[199_999].Stack; last[len(last)-1] != "<STACK TOO DEEP>" {
+		t.Errorf("got %q, want its end marked", last)
+	}
+}
+
 // What a tree leaves out at depth stays in its sums.
 func TestTreeTooDeep(t *testing.T) {
 	p := deep(t, 3)

@@ -68,15 +68,6 @@ func (f Frame) shown() string {
 	return f.at()
 }
 
-// ThreadName names a thread as Memray does: "0x1 (MainThread)", or "0x1" if it has no name.
-func ThreadName(t *heap.Thread) string {
-	id := "0x" + strconv.FormatUint(t.ID, 16)
-	if t.Name == "" {
-		return id
-	}
-	return id + " (" + t.Name + ")"
-}
-
 // interner numbers distinct values from 0.
 type interner[T comparable] struct {
 	values []T

@@ -155,7 +155,7 @@ func (s *summariser) line(function, file string) uint32 {
 	if int(i) == len(s.lines) {
 		l := SummaryLine{Function: function, File: file}
 		if s.thread != 0 {
-			l.Thread = ThreadName(&s.threads[s.thread-1])
+			l.Thread = s.threads[s.thread-1].String()
 		}
 		s.lines = append(s.lines, l)
 		s.onPath = append(s.onPath, 0)

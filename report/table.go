@@ -94,7 +94,7 @@ func (b *tableBuilder) add(s *heap.Sample, v heap.Value) {
 func (b *tableBuilder) line(k tableKey) TableLine {
 	l := TableLine{Thread: mergedThread, Allocator: k.allocator.String(), Location: unknown}
 	if b.split {
-		l.Thread = ThreadName(&b.p.Threads[k.thread])
+		l.Thread = b.p.Threads[k.thread].String()
 	}
 	if k.known {
 		l.Location = b.names[k.frame].at()

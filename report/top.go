@@ -52,8 +52,9 @@ func NewTop(p *heap.Profile, o Options) *Top {
 	})
 	largest := firstN(nodes, o.N)
 	t.others = len(nodes) - len(largest)
+	limit := framesEach(len(largest))
 	for _, i := range largest {
-		t.Stacks = append(t.Stacks, c.stack(i, t.TotalMemory))
+		t.Stacks = append(t.Stacks, c.stack(i, t.TotalMemory, limit))
 	}
 	return t
 }
@@ -65,20 +66,26 @@ const maxFrames = 400
 // tooDeep stands for frames that are left out.
 const tooDeep = "<STACK TOO DEEP>"
 
-// stack gives what node i itself allocated.
-func (c *calls) stack(i uint32, all uint64) TopStack {
-	own := c.nodes[i].own
+// manyFrames is how many frames a report holds, all its stacks together. Chains of calls that never
+// return would have far more: some hundred for each of a million stacks.
+const manyFrames = 1 << 24
+
+// framesEach is how many frames each of n stacks is shown with.
+func framesEach(n int) int { return min(max(manyFrames/max(n, 1), 20), maxFrames) }
+
+// stack gives what node i itself allocated, with at most so many of its frames.
+func (c *calls) stack(i uint32, all uint64, limit int) TopStack {
+	own, by := c.nodes[i].own, c.nodes[i].by
 	s := TopStack{Memory: own.Bytes, Share: percent(own.Bytes, all), Allocations: own.Count, Frames: []Frame{}}
-	for ; i != 0; i = c.nodes[i].parent {
-		n := &c.nodes[i]
-		switch {
-		case n.thread:
-			s.Thread = ThreadName(&c.threads[n.frame])
-		case len(s.Frames) < maxFrames:
-			s.Frames = append(s.Frames, c.frames[n.frame])
-		case len(s.Frames) == maxFrames:
+	if c.split {
+		s.Thread = c.threads[by-1].String()
+	}
+	for ; i != 0 && !c.nodes[i].thread; i = c.nodes[i].parent {
+		if len(s.Frames) == limit {
 			s.Frames = append(s.Frames, Frame{Function: tooDeep})
+			break
 		}
+		s.Frames = append(s.Frames, c.frames[c.nodes[i].frame])
 	}
 	return s
 }

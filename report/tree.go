@@ -110,7 +110,7 @@ func (b *treeBuilder) node(i uint32, depth int) *TreeNode {
 	}
 	switch {
 	case n.thread:
-		out.Location.Function = ThreadName(&b.threads[n.frame])
+		out.Location.Function = b.threads[n.frame].String()
 	case i != 0:
 		f := &b.frames[n.frame]
 		out.Location = Location(*f)
@@ -154,5 +154,5 @@ func (b *treeBuilder) threadOf(n *callNode) string {
 	case manyThreads:
 		return mergedThread
 	}
-	return ThreadName(&b.threads[n.by-1])
+	return b.threads[n.by-1].String()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,7 +112,7 @@ func parsePercent(s string) (*float64, error) {
 		return nil, nil
 	}
 	p, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
-	if err != nil || p < 0 {
+	if err != nil || !(p >= 0 && p <= math.MaxFloat64) { // NaN is neither
 		return nil, usagef("--fail-over %q: want a percentage, such as 10%%", s)
 	}
 	return &p, nil

@@ -117,7 +117,7 @@ func newReportTree(a *app) *cobra.Command {
 			if o.Options, read, err = f.resolve(); err != nil {
 				return err
 			}
-			if o.Depth < 0 || o.MinPercent < 0 {
+			if o.Depth < 0 || !(o.MinPercent >= 0) { // NaN is not
 				return usagef("--depth %d, --min-percent %g: want 0 or more", o.Depth, o.MinPercent)
 			}
 			f.inMemrayOrder(&read)

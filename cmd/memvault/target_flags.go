@@ -27,7 +27,7 @@ var oneViewFlags = []string{"peak", "leaks", "temporary", "total"}
 func (t *targetFlags) addTo(cmd *cobra.Command) {
 	t.view.addTo(cmd, heap.Peak)
 	f := cmd.Flags()
-	f.BoolVar(&t.splitThreads, "split-threads", false, "keep threads apart: a profile for each")
+	f.BoolVar(&t.splitThreads, "split-threads", false, "keep threads apart: a profile for each; a flamegraph does, if not --like-memray")
 	f.IntVar(&t.slices, "slices", 0, "add a profile of what was alive at the end of each of so many slices of the time")
 	f.Uint64Var(&t.minBytes, "min-bytes", 0, "fold what holds fewer bytes, with all it calls, into (other)")
 	f.IntVar(&t.maxSamples, "max-samples", 0, "fold the smallest into (other), so that a profile has at most so many samples")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/memvault/memvault/convert/flamegraph"
@@ -45,7 +46,7 @@ var targets = []target{
 		flagsLikeMemray: likeFlags,
 		reads:           func(o *convertOptions, read *heap.Options) { read.Slices = o.slices },
 	},
-	{name: "flamegraph", ext: ".html", open: openFlamegraph, flags: []string{"views"}},
+	{name: "flamegraph", ext: ".html", open: openFlamegraph, flags: []string{"views", "split-threads"}},
 	{name: "folded", ext: ".folded", open: openFolded, flags: foldedFlags},
 	{name: "csv", ext: ".csv", open: openCSV, flags: csvFlags},
 	{name: "gprof2dot", ext: ".gprof2dot.json", open: openGprof2dot, flags: gprof2dotFlags},
@@ -87,10 +88,39 @@ func (c *single) Add(p *heap.Profile) error {
 func (c *single) Write(w io.Writer) error { return c.write(w, c.profile) }
 
 func openFlamegraph(o *convertOptions) converter {
-	options := flamegraph.Options{Views: o.viewList}
-	return &single{check: options.Check, write: func(w io.Writer, p *heap.Profile) error {
-		return flamegraph.Write(w, p, options)
-	}}
+	options := flamegraph.Options{Views: o.viewList, SplitThreads: o.splitThreads}
+	c := &flamegraphConverter{}
+	c.check = options.Check
+	c.write = func(w io.Writer, p *heap.Profile) error {
+		return flamegraph.Write(&meter{w, &c.bytes}, p, options)
+	}
+	return c
+}
+
+// flamegraphConverter tells when what it wrote is too much for a browser.
+type flamegraphConverter struct {
+	single
+	bytes int64
+}
+
+func (c *flamegraphConverter) remark() error {
+	if c.bytes < heavy {
+		return nil
+	}
+	return hintf(fmt.Errorf("%d MB, which may be too much for a browser", c.bytes/1e6),
+		"--views peak writes less; --to speedscope --max-samples 100000 folds what is small")
+}
+
+// meter counts what goes through it.
+type meter struct {
+	w io.Writer
+	n *int64
+}
+
+func (m *meter) Write(b []byte) (int, error) {
+	n, err := m.w.Write(b)
+	*m.n += int64(n)
+	return n, err
 }
 
 // pprofConverter merges only when told, for merged samples are labelled with a pid.
