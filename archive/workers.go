@@ -8,8 +8,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWorkers is how many processors encoding takes at most.
-const maxWorkers = 4
+// maxWorkers is how many processors encoding takes at most: with a fourth one an upload would
+// take more than 128 MB, and three are faster than most networks.
+const maxWorkers = 3
 
 // Workers limits how many frames are encoded at the same time, by all that share it.
 type Workers struct {
@@ -21,7 +22,7 @@ type worker struct {
 	encoders map[Level]*zstd.Encoder
 }
 
-// NewWorkers makes as many workers as there are processors, at most four. Each keeps about
+// NewWorkers makes as many workers as there are processors, at most three. Each keeps about
 // 6 MB once it has worked, 10 MB with LevelBetter; each call of Encode takes 8 MB for each of them.
 func NewWorkers() *Workers { return newWorkers(min(maxWorkers, runtime.GOMAXPROCS(0))) }
 
