@@ -41,7 +41,14 @@ var newest = sync.OnceValue(func() (newest cpython.Interpreter) {
 // Where it cannot be installed the test is skipped.
 func Venv(t testing.TB, release string, p cpython.Interpreter) string {
 	t.Helper()
-	dir := filepath.Join(cache(t), venvName(release, p))
+	return Install(t, venvName(release, p), p, "memray=="+release, "greenlet")
+}
+
+// Install gives the interpreter of a virtual environment of that name, which is made unless it is
+// there: of p, with what these arguments of pip install. Where it cannot be installed the test is skipped.
+func Install(t testing.TB, name string, p cpython.Interpreter, packages ...string) string {
+	t.Helper()
+	dir := filepath.Join(cache(t), name)
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		t.Skipf("no place for virtual environments: %v", err)
 	}
@@ -52,7 +59,7 @@ func Venv(t testing.TB, release string, p cpython.Interpreter) string {
 	defer lock.Close()
 	python := filepath.Join(dir, "bin", "python")
 	// The mark is written when all is installed: without it, whatever is there is half done.
-	mark, installed := filepath.Join(dir, "installed"), "memray "+release+" under "+p.Path+"\n"
+	mark, installed := filepath.Join(dir, "installed"), strings.Join(packages, " ")+" under "+p.Path+"\n"
 	if b, err := os.ReadFile(mark); err == nil && string(b) == installed {
 		return python
 	}
@@ -63,8 +70,8 @@ func Venv(t testing.TB, release string, p cpython.Interpreter) string {
 		t.Skipf("no virtual environment for %s: %v: %s", p.Path, err, lastLine(out))
 	}
 	install := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "30"}
-	if out, err := run(t, "", python, append(install, "--only-binary", ":all:", "memray=="+release, "greenlet")...); err != nil {
-		t.Skipf("cannot install memray %s under CPython %s: %v: %s", release, p.Version, err, lastLine(out))
+	if out, err := run(t, "", python, append(append(install, "--only-binary", ":all:"), packages...)...); err != nil {
+		t.Skipf("cannot install %s under CPython %s: %v: %s", packages[0], p.Version, err, lastLine(out))
 	}
 	if err := os.WriteFile(mark, []byte(installed), 0o644); err != nil {
 		t.Fatal(err)
@@ -88,9 +95,9 @@ func cache(t testing.TB) string {
 	return filepath.Join(dir, "memvault", "venvs")
 }
 
-// run starts a program in dir and waits for its end, five minutes at most.
+// run starts a program in dir and waits for its end, a quarter of an hour at most.
 func run(t testing.TB, dir, program string, args ...string) (output []byte, err error) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
