@@ -15,6 +15,7 @@ import (
 var (
 	bareNumber = regexp.MustCompile(`^[+-]?[0-9][0-9.,]*$`)
 	minutes    = regexp.MustCompile(`([0-9])min`)
+	writtenM   = regexp.MustCompile(`([0-9])m([0-9]|$)`)
 	loneM      = regexp.MustCompile(`[0-9]m([0-9]|$)`)
 )
 
@@ -55,19 +56,20 @@ func ParseDuration(s string) (time.Duration, error) {
 // FormatDuration is the reverse of ParseDuration.
 func FormatDuration(d time.Duration) string {
 	if d < 0 {
-		return "-" + FormatDuration(-d)
+		return "-" + FormatDuration(max(-d, 0))
 	}
 	text := model.Duration(d.Truncate(time.Millisecond)).String()
-	return regexp.MustCompile(`([0-9])m([0-9]|$)`).ReplaceAllString(text, "${1}min$2")
+	return writtenM.ReplaceAllString(text, "${1}min$2")
 }
 
 // FormatSize prints bytes for a person, in powers of 1024.
 func FormatSize(n int64) string {
+	sign, u := "", uint64(n)
 	if n < 0 {
-		return "-" + FormatSize(-n)
+		sign, u = "-", -u
 	}
-	number, unit, _ := strings.Cut(humanize.IBytes(uint64(n)), " ")
-	return strings.TrimSuffix(number, ".0") + unit
+	number, unit, _ := strings.Cut(humanize.IBytes(u), " ")
+	return sign + strings.TrimSuffix(number, ".0") + unit
 }
 
 // ParseAmount reads a part of a whole, as 10%, or a size with its unit.
