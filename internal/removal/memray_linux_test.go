@@ -79,7 +79,7 @@ func TestLiveWriter(t *testing.T) {
 		for _, mode := range []string{"busy", "idle"} {
 			for space, clone := range spaces {
 				t.Run(kind+", "+mode+space, func(t *testing.T) {
-					dir := testfs.New(t, kind, 1<<30)
+					dir := testfs.Dir(t, kind)
 					end := startWriter(t, dir, mode, clone)
 					before := sysOf(t, dir, liveName).Ino
 					finished := string(capture(t, 4711))
@@ -163,7 +163,7 @@ func TestLiveWriterUnseen(t *testing.T) {
 	rounds := soak.N(t, 10, 1000)
 	for _, kind := range testfs.Kinds {
 		t.Run(kind, func(t *testing.T) {
-			dir := testfs.New(t, kind, 1<<30)
+			dir := testfs.Dir(t, kind)
 			end := startWriter(t, dir, "idle", 0)
 			before := sysOf(t, dir, liveName).Ino
 			write(t, dir, "finished.bin", string(capture(t, 4711)))
@@ -188,7 +188,7 @@ func TestLiveWriterUnseen(t *testing.T) {
 func TestOrphans(t *testing.T) {
 	for _, kind := range testfs.Kinds {
 		t.Run(kind, func(t *testing.T) {
-			dir := testfs.New(t, kind, 1<<30)
+			dir := testfs.Dir(t, kind)
 			startWriter(t, dir, "orphans", 0)()
 			for range soak.N(t, 1, 10) { // two seconds each
 				f, err := inuse.OpenFile(filepath.Join(dir, liveName))

@@ -2,7 +2,10 @@
 // leases, the numbers of devices and inodes.
 package testfs
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // The kinds of file systems that New makes.
 const (
@@ -25,4 +28,26 @@ func New(t testing.TB, kind string, size int64) string {
 		t.Skipf("no %s file system to test on: %v", kind, err)
 	}
 	return dir
+}
+
+// Dir gives an empty folder on a file system of a kind, whose size does not matter: one that the machine
+// has, so that no rights are needed, else one by New.
+func Dir(t testing.TB, kind string) string {
+	t.Helper()
+	for _, base := range []string{os.TempDir(), "/dev/shm"} {
+		if !is(base, kind) {
+			continue
+		}
+		dir, err := os.MkdirTemp(base, "testfs")
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		})
+		return dir
+	}
+	return New(t, kind, 1<<30)
 }

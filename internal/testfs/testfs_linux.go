@@ -11,6 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var magic = map[string]int64{
+	Ext4: unix.EXT4_SUPER_MAGIC, Tmpfs: unix.TMPFS_MAGIC, Overlay: unix.OVERLAYFS_SUPER_MAGIC, Ramfs: unix.RAMFS_MAGIC,
+}
+
+// is tells whether a folder is on a file system of a kind.
+func is(dir, kind string) bool {
+	var fs unix.Statfs_t
+	err := unix.Statfs(dir, &fs)
+	return err == nil && int64(fs.Type) == magic[kind]
+}
+
 func mount(t testing.TB, kind string, size int64) (string, error) {
 	base, err := os.MkdirTemp("", "testfs") // the name of a test may hold commas, which part mount options
 	if err != nil {

@@ -8,3 +8,5 @@ import (
 )
 
 func mount(testing.TB, string, int64) (string, error) { return "", errors.ErrUnsupported }
+
+func is(string, string) bool { return false }
