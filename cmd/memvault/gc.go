@@ -175,7 +175,7 @@ type gcOutcome struct{ failed, retry, partly, findings int }
 
 func (o *gcOutcome) add(r *retention.Report, err error) {
 	switch {
-	case errors.Is(err, removal.ErrLocked), errors.Is(err, upload.ErrUnreachable):
+	case errors.Is(err, removal.ErrLocked), errors.Is(err, upload.ErrLeased), errors.Is(err, upload.ErrUnreachable):
 		o.retry++
 	case err != nil:
 		o.failed++

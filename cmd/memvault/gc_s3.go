@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/memvault/memvault/internal/removal"
 	"github.com/memvault/memvault/retention"
 	"github.com/memvault/memvault/upload"
 )
@@ -26,7 +25,7 @@ func (g *gcRun) pass(ctx context.Context, where string, o retention.CleanOptions
 	report, err := b.run(ctx)
 	switch {
 	case errors.Is(err, upload.ErrLeased):
-		err = fmt.Errorf("%w: %w", removal.ErrLocked, err)
+		err = hintf(&codedError{err, exitRetry}, "try again when that gc has ended")
 	case errors.Is(err, upload.ErrNoConditions):
 		err = hintf(err, "memvault bucket apply lets the store delete, if it has lifecycle rules")
 	default:

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"begun":    begun,
 			"exits":    exits,
 			"capture":  capture,
 			"cmpgz":    cmpgz,
@@ -50,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"files":    files,
 			"get":      get,
 			"mc":       mc,
+			"object":   object,
 			"profile":  showProfile,
 			"store":    store,
 			"tty":      tty,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/minio/minio-go/v7"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/memvault/memvault/internal/s3test"
@@ -40,9 +41,42 @@ func mc(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
+// current is the server that the script uses.
+func current(ts *testscript.TestScript) (testing.TB, s3test.Server) {
+	t := ts.Value(scriptTest{}).(testing.TB)
+	for _, s := range s3test.Servers(t) {
+		if s.Endpoint == ts.Getenv("AWS_ENDPOINT_URL_S3") {
+			return t, s
+		}
+	}
+	ts.Fatalf("no store yet")
+	return nil, s3test.Server{}
+}
+
 // versions, in a script, makes the bucket keep versions.
 func versions(ts *testscript.TestScript, neg bool, args []string) {
-	t := ts.Value(scriptTest{}).(testing.TB)
-	s := s3test.Named(t, s3test.MinIO)
+	t, s := current(ts)
 	ts.Check(s.Core(t).EnableVersioning(t.Context(), ts.Getenv("BUCKET")))
+}
+
+// object KEY FILE, in a script, puts a file into the bucket as it is; in KEY \e is the
+// character that begins commands to terminals.
+func object(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: object KEY FILE")
+	}
+	t, s := current(ts)
+	data := ts.ReadFile(args[1])
+	_, err := s.Core(t).PutObject(t.Context(), ts.Getenv("BUCKET"), strings.ReplaceAll(args[0], `\e`, "\x1b"), strings.NewReader(data), int64(len(data)), "", "", minio.PutObjectOptions{})
+	ts.Check(err)
+}
+
+// begun KEY, in a script, begins an upload that nobody completes.
+func begun(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: begun KEY")
+	}
+	t, s := current(ts)
+	_, err := s.Core(t).NewMultipartUpload(t.Context(), ts.Getenv("BUCKET"), args[0], minio.PutObjectOptions{})
+	ts.Check(err)
 }
