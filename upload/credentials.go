@@ -7,16 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
@@ -197,7 +200,7 @@ type awsKeys struct {
 func (a *awsKeys) retrieve(ctx context.Context) (credentials.Value, error) {
 	got, err := a.provider.Retrieve(ctx)
 	if err != nil {
-		return credentials.Value{}, err
+		return credentials.Value{}, discreet(err)
 	}
 	a.known, a.source, a.expires = true, got.Source, time.Time{}
 	if got.CanExpire {
@@ -207,6 +210,14 @@ func (a *awsKeys) retrieve(ctx context.Context) (credentials.Value, error) {
 		AccessKeyID: got.AccessKeyID, SecretAccessKey: got.SecretAccessKey, SessionToken: got.SessionToken,
 		Expiration: a.expires, SignerType: credentials.SignatureV4,
 	}, nil
+}
+
+// discreet leaves out what a credential_process has printed: there may be a key in it.
+func discreet(err error) error {
+	if _, ok := errors.AsType[*processcreds.ProviderError](err); ok {
+		return errors.New("credential_process of the profile failed, or printed no credentials")
+	}
+	return err
 }
 
 // RetrieveWithCredContext implements credentials.Provider.
@@ -263,7 +274,8 @@ func fromMinioClient(alias string, endpoint *url.URL) (found, error) {
 	if err != nil {
 		return found{}, fmt.Errorf("MinIO client: %w", err)
 	}
-	for name, h := range hosts {
+	for _, name := range slices.Sorted(maps.Keys(hosts)) {
+		h := hosts[name]
 		u, err := url.Parse(h.URL)
 		same := err == nil && u.Scheme == endpoint.Scheme && u.Host == endpoint.Host
 		if name == alias || alias == "" && same {

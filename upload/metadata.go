@@ -3,9 +3,9 @@ package upload
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -85,7 +85,7 @@ func metadataSize(m map[string]string) int {
 // labelText gives as many labels as fit into size bytes; the manifest has all.
 func labelText(labels map[string]string, size int) string {
 	var b strings.Builder
-	for _, name := range sortedKeys(labels) {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		pair := url.QueryEscape(name) + "=" + url.QueryEscape(labels[name])
 		if b.Len()+len(pair)+1 > size {
 			break
@@ -96,15 +96,6 @@ func labelText(labels map[string]string, size int) string {
 		b.WriteString(pair)
 	}
 	return b.String()
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // headerValue escapes, as in URLs, what does not come through every proxy as it is.
@@ -128,7 +119,7 @@ func headerValue(s string) string {
 func tags(s *archive.Survey, o archive.Options, token string) map[string]string {
 	all := facts(s, o)
 	var labels []fact
-	for _, name := range sortedKeys(o.Labels) {
+	for _, name := range slices.Sorted(maps.Keys(o.Labels)) {
 		labels = append(labels, fact{name, o.Labels[name]})
 	}
 	all = slices.Insert(all, 2, labels...)

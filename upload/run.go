@@ -258,7 +258,8 @@ func (u *uploading) encode(p *splitter) (archive.Stored, error) {
 // openLedger takes the state of the key. Without it nothing is lost but the ability to go
 // on after a kill.
 func (u *uploading) openLedger(parts int64) {
-	l, busy, err := u.s.openLedger(u.o.State, u.o.Place.Bucket, u.key, min(parts, maxParts))
+	// A spare of this size serves most files, should the disk be full by then.
+	l, busy, err := u.s.openLedger(u.o.State, u.o.Place.Bucket, u.key, min(max(parts, 1000), maxParts))
 	u.ledger = l
 	switch {
 	case busy:

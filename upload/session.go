@@ -103,9 +103,7 @@ func asksTooMuch(err error) bool {
 // withHeaders gives metadata with more headers: names and values in turn.
 func withHeaders(m map[string]string, more ...string) map[string]string {
 	out := make(map[string]string, len(m)+len(more)/2)
-	for k, v := range m {
-		out[k] = v
-	}
+	maps.Copy(out, m)
 	for i := 0; i+1 < len(more); i += 2 {
 		out[more[i]] = more[i+1]
 	}
