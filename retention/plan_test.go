@@ -31,7 +31,7 @@ func made(component, name string, age time.Duration, change ...func(*Capture)) C
 
 func state(s State) func(*Capture)          { return func(c *Capture) { c.State = s } }
 func archived(a Archived) func(*Capture)    { return func(c *Capture) { c.Archived = a } }
-func bytes(n int64) func(*Capture)          { return func(c *Capture) { c.Bytes = n } }
+func sized(n int64) func(*Capture)          { return func(c *Capture) { c.Bytes = n } }
 func pinnedBy(why string) func(*Capture)    { return func(c *Capture) { c.Pinned = why } }
 func held(c *Capture)                       { c.Held, c.State, c.Note = true, Crashed, "held by pid 7" }
 func kept(c *Capture)                       { c.Kept = true }
@@ -147,7 +147,7 @@ old + it is older than --keep-within, but the clock was set
 		{"count and total of each group, the oldest first; live bytes count", Policy{MaxCount: 2, MaxTotal: 3 * gib}, Disk{},
 			[]Capture{
 				made("a", "a1", 1*day), made("a", "a2", 2*day), made("a", "a3", 3*day),
-				made("b", "live", 0, state(Live), bytes(2*gib)), made("b", "b1", 1*day), made("b", "b2", 2*day),
+				made("b", "live", 0, state(Live), sized(2*gib)), made("b", "b1", 1*day), made("b", "b2", 2*day),
 			},
 			`a1 + no limit is broken
 a2 + no limit is broken
@@ -199,14 +199,14 @@ b2 - only 2GiB are free (--min-free 5%): the oldest of b, which has most
 		{"the trash goes first", Policy{MinFree: Amount{Count: 3 * gib}}, Disk{Total: 100 * gib, Free: 2 * gib, Trash: gib, TrashFiles: 1},
 			[]Capture{made("a", "a1", 1*day)}, "a1 + no limit is broken\n"},
 		{"the budget counts live captures and the trash", Policy{Budget: 4 * gib}, Disk{Trash: gib, TrashFiles: 1},
-			[]Capture{made("a", "live", 0, state(Live), bytes(3*gib)), made("a", "a1", day), made("a", "a2", 2*day), made("a", "empty", 3*day, bytes(0))},
+			[]Capture{made("a", "live", 0, state(Live), sized(3*gib)), made("a", "a1", day), made("a", "a2", 2*day), made("a", "empty", 3*day, sized(0))},
 			`live + live
 a1 + no limit is broken
 a2 - captures and trash occupy 6GiB (--budget 4GiB): the oldest of a, which has most
 empty + no limit is broken
 `},
 		{"inodes", Policy{MinInodes: Amount{Count: 902}}, full,
-			[]Capture{made("a", "a1", day, bytes(0)), made("a", "a2", 2*day), made("a", "a3", 3*day, held), made("b", "b1", 4*day)},
+			[]Capture{made("a", "a1", day, sized(0)), made("a", "a2", 2*day), made("a", "a3", 3*day, held), made("b", "b1", 4*day)},
 			`a1 - only 900 inodes are free (--min-inodes 902): the oldest of a, which has most
 a2 - only 900 inodes are free (--min-inodes 902): the oldest of a, which has most
 a3 + no limit is broken

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/memvault/memvault/internal/inuse"
@@ -105,35 +106,42 @@ func (s *scan) list(path string, parent *folder) error {
 			kept[e.Name()] = true
 		}
 	}
-	for _, e := range entries {
-		if s.ctx.Err() != nil {
-			return nil // Scan tells
+	// Whoever looks at a capture looks at its copy in the making as well, which nobody else
+	// may have open then: so the copies come last.
+	for _, copies := range []bool{false, true} {
+		for _, e := range entries {
+			if s.ctx.Err() != nil {
+				return nil // Scan tells
+			}
+			if strings.HasSuffix(e.Name(), copySuffix) == copies {
+				s.entry(dir, e, kept[e.Name()+KeepSuffix])
+			}
 		}
-		if err := s.entry(dir, e, kept[e.Name()+KeepSuffix]); err != nil {
-			return err
-		}
+		dir.left.Wait()
 	}
 	return nil
 }
 
-func (s *scan) entry(dir *folder, e fs.DirEntry, kept bool) error {
+// copySuffix ends the name of the copy that Memray makes of a capture to compress it.
+const copySuffix = ".lz4.tmp"
+
+func (s *scan) entry(dir *folder, e fs.DirEntry, kept bool) {
 	if e.IsDir() {
 		if !s.Recursive || e.Name() == TrashDir {
-			return nil
+			return
 		}
 		err := s.list(filepath.Join(dir.path, e.Name()), dir)
 		if err != nil {
 			s.Log.Warn("folder left out", "folder", filepath.Join(dir.path, e.Name()), "error", err)
 		}
-		return nil
+		return
 	}
 	n, ok := naming.Parse(e.Name())
 	if !ok || e.Type()&^fs.ModeIrregular != 0 {
-		return nil
+		return
 	}
 	dir.left.Add(1)
 	s.jobs <- job{dir, e.Name(), n, kept}
-	return nil
 }
 
 // openFolder opens a folder, of which parent is nil or the folder that it lies in: then it may be neither
