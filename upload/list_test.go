@@ -300,3 +300,60 @@ func TestRemoveVersioned(t *testing.T) {
 		})
 	}
 }
+
+// What was uploaded anew since it was listed is as young as that, and stays.
+func TestRemoveListed(t *testing.T) {
+	eachServer(t, func(t *testing.T, server s3test.Server) {
+		s := dialServer(t, server, nil)
+		p := Place{server.NewBucket(t), ""}
+		key := stock(t, s, p, "scheduler", 1)
+		entry := func() *Entry {
+			for e, err := range s.List(t.Context(), p, ListOptions{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return &e
+			}
+			t.Fatal("nothing is listed")
+			return nil
+		}
+		listed := entry()
+		again := *listed
+		again.Uploaded = again.Uploaded.Add(-2 * time.Second) // as if it had been listed before
+		if _, err := s.RemoveListed(t.Context(), &again); !errors.Is(err, ErrConflict) {
+			t.Errorf("uploaded again: got %v, want %v", err, ErrConflict)
+		}
+		other := *listed
+		other.ETag = "another"
+		if _, err := s.RemoveListed(t.Context(), &other); !errors.Is(err, ErrConflict) {
+			t.Errorf("another object: got %v, want %v", err, ErrConflict)
+		}
+		entry()       // it is still there
+		for range 2 { // the second finds nothing, which is what was wanted
+			if _, err := s.RemoveListed(t.Context(), listed); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := s.head(t.Context(), p.Bucket, key); !errors.Is(err, ErrAbsent) {
+			t.Errorf("afterwards: got %v, want %v", err, ErrAbsent)
+		}
+	})
+}
+
+func TestObjectTags(t *testing.T) {
+	eachServer(t, func(t *testing.T, server s3test.Server) {
+		s := dialServer(t, server, nil)
+		p := Place{server.NewBucket(t), ""}
+		key := stock(t, s, p, "scheduler", 1)
+		drop(t, s, p.Bucket, "bare", "x")
+		if got, err := s.Tags(t.Context(), p.Bucket, key); err != nil || got["component"] != "scheduler" {
+			t.Errorf("capture: got %q, %v, want its component", got, err)
+		}
+		if got, err := s.Tags(t.Context(), p.Bucket, "bare"); err != nil || len(got) != 0 {
+			t.Errorf("bare object: got %q, %v, want none", got, err)
+		}
+		if _, err := s.Tags(t.Context(), p.Bucket, "no-such-key"); !errors.Is(err, ErrAbsent) {
+			t.Errorf("absent: got %v, want %v", err, ErrAbsent)
+		}
+	})
+}

@@ -94,8 +94,8 @@ func (a *app) storeProgress(key string) (p upload.Progress, stop func()) {
 	}
 }
 
-// A removal is what commands that delete are told: without yes they only say what they
-// would do, and dry-run beats yes.
+// deleteFlags are those of commands that delete: without yes they only say what they would
+// do, and dry-run beats yes.
 type deleteFlags struct{ yes, dryRun bool }
 
 func (d *deleteFlags) addTo(cmd *cobra.Command, does string) {
@@ -105,14 +105,13 @@ func (d *deleteFlags) addTo(cmd *cobra.Command, does string) {
 
 func (d deleteFlags) really() bool { return d.yes && !d.dryRun }
 
-// tellEach tells what is wrong with one of several objects, and counts it. The code of the
-// gravest is that of the command.
+// An objectTally counts how the objects of a command ended. Wrong bytes are the gravest.
 type objectTally struct {
 	tally
-	wrong  bool // not what it should be
-	absent int
+	wrong bool // one is not what it should be
 }
 
+// add tells what is wrong with an object, and counts it.
 func (t *objectTally) add(a *app, place upload.Place, err error) {
 	switch {
 	case err == nil:
