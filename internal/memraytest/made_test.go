@@ -24,7 +24,49 @@ func madeCaptures(t *testing.T, dir string) (paths []string) {
 		}
 		paths = append(paths, path)
 	}
-	return paths
+	path := filepath.Join(dir, "made-deep.bin")
+	if err := os.WriteFile(path, deepCapture(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return append(paths, path)
+}
+
+// deepCapture has calls as deep as Memray cuts them and deeper, on the main thread, of which it hides
+// frames, and on another; and names that end lines, mark up and steer terminals. These allocate
+// little, for the text of the statistics prints them otherwise than Memray does.
+func deepCapture(t *testing.T) []byte {
+	t.Helper()
+	w := codectest.NewWriter(codec.Header{
+		Version: 13, Word: 8, StartTime: 1_700_000_000_000, EndTime: 1_700_000_001_000, PID: 42, CommandLine: "deep.py",
+		PythonVersion: 0x030c0100, PythonAllocator: 1, MainThread: 1, SkippedFrames: 2,
+	})
+	names := []string{"f0", "f1", "f2", "f3", "f4", "f5", "a;b|c,\"d\"\n7", "</script><img src=x>&amp;", "\x1b]0;x\x07\u202e'\\"}
+	for thread := uint64(1); thread <= 2; thread++ {
+		for i, name := range names { // each thread has its own, as in maker.capture
+			w.Record(&codec.Record{
+				Kind: codec.KindCode, Code: 100*thread + uint64(i), Function: fmt.Appendf(nil, "%s of %d", name, thread),
+				File: []byte("/srv/" + name + ".py"), Line: int32(i),
+			})
+		}
+		for i := range 1000 {
+			frame := i % len(names)
+			w.Record(&codec.Record{Kind: codec.KindFramePush, Thread: thread, Frame: 100*thread + uint64(frame), Entry: true})
+			size := uint64(1000 + i)
+			switch odd := frame > 5; {
+			case odd && i > 400 && i < 410:
+				size = 1
+			case odd, i > 20 && (i < 395 || i > 410) && i != 999:
+				continue
+			}
+			w.Record(&codec.Record{Kind: codec.KindAllocation, Thread: thread, Allocator: codec.Malloc, Address: 1<<20*thread + 16*uint64(i), Size: size})
+		}
+	}
+	w.Finish()
+	b, err := w.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 type maker struct {

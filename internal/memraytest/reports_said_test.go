@@ -18,6 +18,8 @@ type reportsSaid struct {
 	Series [][3]int64
 	Views  map[string]map[string]*viewSaid // by view, then "merged" or "split"
 	Errors map[string]string
+
+	StatsError string `json:"stats_error"`
 }
 
 // viewSaid is what is said of one view; what is nil was not asked.

@@ -6,9 +6,11 @@ import (
 	"flag"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +63,9 @@ func TestReports(t *testing.T) {
 				}
 			}
 			addTransforms(t, path, p, views)
+			if views["peak"] == nil || views["leaks"] == nil || views["temporary"] == nil && !p.Aggregated && len(want.Errors) == 0 {
+				t.Errorf("got views %v, errors %v: there is nothing to compare", slices.Sorted(maps.Keys(views)), want.Errors)
+			}
 			compareReports(t, p, views, limits)
 		})
 	}
@@ -150,10 +155,32 @@ func TestReportsOfMemray(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			said := loadReports(t, path+".reports.json.gz")
 			h := read(t, path, likeMemray)
+			checkSaid(t, h, said)
 			compareStats(t, h, said.Stats, said.Text)
 			compareSeries(t, h, said.Series)
 			compareReports(t, h, said.Views, true)
 		})
+	}
+}
+
+// checkSaid fails when something was not said that Memray can say of the capture, for then it would
+// not be compared: aggregated captures have neither statistics nor temporary allocations, and
+// statistics fail without any allocation that has a size.
+func checkSaid(t *testing.T, p *heap.Profile, said *reportsSaid) {
+	t.Helper()
+	sized := len(p.Sizes) > 0 && p.Sizes[len(p.Sizes)-1].Size > 0
+	if (said.Stats == nil || said.Text == "") && !p.Aggregated && sized {
+		t.Errorf("no statistics: %s", said.StatsError)
+	}
+	for view := range heapViews {
+		v, ok := said.Views[view]
+		switch {
+		case !ok && p.Aggregated && view == "temporary":
+		case !ok || v["merged"] == nil || v["split"] == nil:
+			t.Errorf("%s: nothing said: %s", view, said.Errors[view])
+		case v["merged"].CSV == nil || v["merged"].Gprof2dot == nil || v["merged"].Speedscope == nil || v["split"].Tree == nil:
+			t.Errorf("%s: not all reports are said", view)
+		}
 	}
 }
 

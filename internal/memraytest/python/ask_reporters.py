@@ -85,10 +85,15 @@ def flamegraph(rows, merge):
     for i, children in enumerate(n["children"]):
         for child in children:
             parents[child] = i
+    # Where a stack is cut only the name says so.
+    functions = [
+        strings[n["name"][i]] if strings[n["name"][i]] == "<STACK TOO DEEP>" else strings[n["function"][i]]
+        for i in range(len(parents))
+    ]
     return [
         [
             parents[i],
-            [html.unescape(strings[n["function"][i]]), html.unescape(strings[n["filename"][i]]), n["lineno"][i]],
+            [html.unescape(functions[i]), html.unescape(strings[n["filename"][i]]), n["lineno"][i]],
             n["value"][i], n["n_allocations"][i], strings[n["thread_id"][i]],
             bool(n["interesting"][i]), bool(n["import_system"][i]),
         ]
