@@ -24,14 +24,21 @@ func deviceOf(info fs.FileInfo) uint64 {
 	return 0
 }
 
+func links(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink) //nolint:unconvert // narrower on darwin
+	}
+	return 1
+}
+
 // pinned says why removal will refuse the file, by what Stat tells.
 func pinned(info, dir fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
 		return "what the file system says of it is not understood"
-	case st.Nlink != 1:
-		return fmt.Sprintf("it has %d names (hard links): deleting one frees nothing", st.Nlink)
+	case links(info) != 1:
+		return fmt.Sprintf("it has %d names (hard links): deleting one frees nothing", links(info))
 	case deviceOf(info) != deviceOf(dir):
 		return "it lies on another file system than its folder"
 	case os.Geteuid() != 0 && int(st.Uid) != os.Geteuid():

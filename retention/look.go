@@ -40,6 +40,9 @@ func (s *scan) look(j job, buf []byte) (Capture, bool) {
 	if !ok {
 		return c, false
 	}
+	if links(info) > 1 {
+		return c, true // another worker may have it open by its other name
+	}
 	verdict, err := inuse.Check(s.ctx, f, header, s.InUse)
 	c.use(verdict, err)
 	return c, true

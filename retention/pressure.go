@@ -23,7 +23,7 @@ func (n *planner) pressure() {
 	if len(needs) == 0 {
 		return
 	}
-	n.plan.EmptyTrash = n.disk.Trash > 0 || n.disk.TrashFiles > 0
+	n.plan.EmptyTrash = true
 	for _, need := range needs {
 		n.relieve(need, GoesByPressure, n.archived)
 	}
