@@ -14,7 +14,8 @@ type frame struct {
 }
 
 // framer reads the raw stream in frames, has workers encode them, and writes them in their order.
-// There are no more frames than workers, but two: one is encoded while the next is read.
+// There are no more frames than workers, and when others use them too, fewer, but always two: one is
+// encoded while the next is read.
 type framer struct {
 	workers *Workers
 	level   Level
@@ -27,7 +28,7 @@ type framer struct {
 // newFramer is for a raw stream of size bytes. Buffers are as large as they will ever be from
 // the beginning: memory that is not touched costs nothing, and growing would.
 func newFramer(o Options, size int64) *framer {
-	n := max(2, cap(o.Workers.idle))
+	n := max(2, cap(o.Workers.idle)+1-int(o.Workers.busy.Add(1)))
 	p := &framer{workers: o.Workers, level: o.Level, free: make(chan *frame, n), order: make(chan *frame, n)}
 	p.size = int(min(FrameSize, max(size, 1)))
 	for range n {
@@ -38,6 +39,7 @@ func newFramer(o Options, size int64) *framer {
 
 // run writes the stored form of raw to w, and gives the number of its frames.
 func (p *framer) run(ctx context.Context, w io.Writer, raw io.Reader) (int, error) {
+	defer p.workers.busy.Add(-1)
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	reading.Go(func() { p.read(ctx, raw) })

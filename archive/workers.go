@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -15,6 +16,7 @@ const maxWorkers = 3
 // Workers limits how many frames are encoded at the same time, by all that share it.
 type Workers struct {
 	idle chan *worker
+	busy atomic.Int32 // calls of Encode
 }
 
 // worker encodes one frame at a time.
@@ -23,7 +25,8 @@ type worker struct {
 }
 
 // NewWorkers makes as many workers as there are processors, at most three. Each keeps about
-// 6 MB once it has worked, 10 MB with LevelBetter; each call of Encode takes 8 MB for each of them.
+// 6 MB once it has worked, 10 MB with LevelBetter; a call of Encode takes 8 MB for each of
+// them, and one beside others 16 MB.
 func NewWorkers() *Workers { return newWorkers(min(maxWorkers, runtime.GOMAXPROCS(0))) }
 
 func newWorkers(n int) *Workers {

@@ -9,6 +9,10 @@ import (
 // the largest parts, which objects of 256 GiB have.
 const DefaultMemory = 56 << 20
 
+// enough is how many bytes of small buffers are not too few: three parts on their way, and one
+// that is filled.
+const enough = 4 * DefaultPartSize
+
 // memory hands out part buffers, whose sizes add up to a limit, or to one buffer where that
 // is larger. Whoever holds a buffer needs no second one to give it back, so nobody waits
 // for ever.
@@ -51,10 +55,11 @@ func (m *memory) try(size int) ([]byte, <-chan struct{}) {
 		m.free[size] = same[:len(same)-1]
 		return b, nil
 	}
-	if m.used+int64(size) > m.limit {
+	limit := min(m.limit, max(2*int64(size), enough))
+	if m.used+int64(size) > limit {
 		m.dropFree()
 	}
-	if m.used > 0 && m.used+int64(size) > m.limit {
+	if m.used > 0 && m.used+int64(size) > limit {
 		return nil, m.wake
 	}
 	m.used += int64(size)
