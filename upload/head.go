@@ -45,15 +45,6 @@ func absent(err error, bucket, key string) error {
 	return err
 }
 
-// expiry says when a lifecycle rule of the bucket deletes the object, or nil.
-func expiry(info minio.ObjectInfo) *time.Time {
-	if info.Expiration.IsZero() {
-		return nil
-	}
-	t := info.Expiration.UTC()
-	return &t
-}
-
 // checkExpiry refuses an object that does not stay long enough.
 func checkExpiry(info minio.ObjectInfo, bucket, key string, least time.Duration, now time.Time) error {
 	if least == 0 {

@@ -159,9 +159,9 @@ const (
 	adoptPause = 3 * time.Second
 )
 
-// adoptable finds an unfinished upload of the exact key whose first part has the size and
-// checksum of first, and which gets no more parts: somebody had begun to send these very
-// bytes. It gives nil if there is none. The error wraps errVanished if it has just ended.
+// adoptable finds an unfinished upload of the exact key whose parts may be ours, the first of
+// which is first, and which gets no more parts: somebody had begun to send these very bytes.
+// It gives nil if there is none. The error wraps errVanished if it has just ended.
 func (s *Store) adoptable(ctx context.Context, bucket, key, class string, first []byte) (*session, error) {
 	uploads, err := s.unfinished(ctx, bucket, key)
 	if err != nil {
@@ -192,7 +192,7 @@ func (s *Store) adoptable(ctx context.Context, bucket, key, class string, first 
 	return nil, nil
 }
 
-// begunWith gives the upload if its first part is first, else nil.
+// begunWith gives the upload if its parts may be ours, the first of which is first; else nil.
 func (s *Store) begunWith(ctx context.Context, bucket, key, id string, first []byte) (*session, error) {
 	parts, err := s.listParts(ctx, bucket, key, id)
 	if err != nil {
@@ -200,11 +200,31 @@ func (s *Store) begunWith(ctx context.Context, bucket, key, id string, first []b
 	}
 	for _, sum := range []checksum{crc32c, crc64n} {
 		u := &session{s: s, bucket: bucket, key: key, id: id, sum: sum, listed: parts}
-		if _, ok := u.keeps(1, int64(len(first)), sum.sum(first)); ok {
+		if u.fits(first) {
 			return u, nil
 		}
 	}
 	return nil, nil
+}
+
+// fits reports whether the first part is first, or, when it is not there, the others have
+// the sizes that ours have. Each part is kept by its own checksum in any case.
+func (u *session) fits(first []byte) bool {
+	if _, ok := u.listed[1]; ok {
+		_, same := u.keeps(1, int64(len(first)), u.sum.sum(first))
+		return same
+	}
+	last := 0
+	for n := range u.listed {
+		last = max(last, n)
+	}
+	for n, p := range u.listed {
+		size := int64(len(first))
+		if u.sum.ofPart(p) == "" || p.Size > size || n < last && p.Size != size {
+			return false
+		}
+	}
+	return last > 0
 }
 
 // unfinished lists the uploads of a key, the newest first.
