@@ -90,13 +90,13 @@ func (p Policy) Plan(captures []Capture, disk Disk, now time.Time) (*Plan, error
 // check refuses policies that cannot be meant.
 func (p *Policy) check(d Disk) error {
 	switch {
-	case !p.limited() && !p.keeps():
-		return ErrEmpty
 	case min(p.KeepLast, p.KeepHourly, p.KeepDaily, p.KeepWeekly, p.MaxCount) < 0,
 		min(p.KeepWithin, 0) < 0, min(p.MaxTotal, p.Budget, p.MinFree.Count, p.MinInodes.Count) < 0:
 		return errors.New("the policy has a negative number")
 	case p.MaxAge != nil && *p.MaxAge < 0:
 		return errors.New("the policy has a negative age")
+	case !p.limited() && !p.keeps():
+		return ErrEmpty
 	case p.Slack < 0 || p.Slack >= 1:
 		return fmt.Errorf("the slack is %v, want 0 or more and less than 1", p.Slack)
 	case !p.MinFree.IsZero() && d.Total == 0:

@@ -3,7 +3,6 @@ package retention
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -159,7 +158,7 @@ func openFolder(path string, parent *folder) (*folder, error) {
 	switch {
 	case err != nil:
 	case !info.IsDir():
-		err = fmt.Errorf("%s is not a folder", path)
+		err = errors.New("not a folder")
 	case parent != nil && !os.SameFile(before, info):
 		err = errors.New("not the folder that was listed")
 	case parent != nil && deviceOf(info) != deviceOf(parent.info):
