@@ -44,7 +44,7 @@ type Server struct {
 // fails if MEMVAULT_SOAK=1: a proof must not pass by not running.
 func Servers(t testing.TB) []Server {
 	t.Helper()
-	servers, err := started()
+	servers, err := Start()
 	switch {
 	case err == nil:
 		return servers
@@ -105,7 +105,7 @@ func (s Server) Env() []string {
 // Core returns a client of the server that retries nothing.
 func (s Server) Core(t testing.TB) *minio.Core {
 	t.Helper()
-	core, err := s.client()
+	core, err := s.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,8 @@ func (s Server) NewBucket(t testing.TB) string {
 	return name
 }
 
-func (s Server) client() (*minio.Core, error) {
+// Dial is Core without a test.
+func (s Server) Dial() (*minio.Core, error) {
 	u, err := url.Parse(s.Endpoint)
 	if err != nil {
 		return nil, err

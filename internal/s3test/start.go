@@ -24,7 +24,10 @@ const (
 	startTime = 2 * time.Minute
 )
 
-// started starts the servers of this test binary, once.
+// Start returns what Servers does, without a test: versitygw and MinIO, running until this
+// process ends.
+func Start() ([]Server, error) { return started() }
+
 var started = sync.OnceValues(func() ([]Server, error) {
 	if runtime.GOOS == "windows" {
 		return nil, errors.New("the servers need a POSIX system")
@@ -150,7 +153,7 @@ func (t tool) command(dir, key string, s Server) (args, env []string) {
 
 // await returns nil as soon as the server answers.
 func (s Server) await(exited <-chan error) error {
-	core, err := s.client()
+	core, err := s.Dial()
 	if err != nil {
 		return err
 	}
