@@ -24,7 +24,7 @@ with memray.Tracker(sys.argv[1]):
 // and compressed; nothing comes back to the fixed name.
 func TestRotateEndingSoak(t *testing.T) {
 	python := memraytest.Python(t)
-	for i := range soak.N(t, 3, 200) {
+	for i := range soak.N(t, 2, 60) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "scheduler_memory.bin")
 		cmd := exec.Command(python, "-c", writes, path, []string{"1000", "100000", "2000000"}[i%3])
