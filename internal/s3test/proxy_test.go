@@ -72,7 +72,7 @@ func TestFaults(t *testing.T) {
 				if n := p.Injected(); n != 1 && tt.fault.Kind != None {
 					t.Errorf("injected %d faults, want 1", n)
 				}
-				if r := p.Requests()[0]; r.Op != Put || r.Key != "a/b c" || r.Size != int64(len(body)) || r.Delivered == tt.fails && r.Status < 300 {
+				if r := p.Settle(t)[0]; r.Op != Put || r.Key != "a/b c" || r.Size != int64(len(body)) || r.Delivered == tt.fails && r.Status < 300 {
 					t.Errorf("noted %+v", r)
 				}
 			})
@@ -140,7 +140,7 @@ func TestParts(t *testing.T) {
 					t.Errorf("%s: got %d requests, want %d", op, got, want)
 				}
 			}
-			if r := p.Requests()[2]; r.Part != 2 || r.UploadID != id || r.Sent != 5<<20 || !r.Delivered {
+			if r := p.Settle(t)[2]; r.Part != 2 || r.UploadID != id || r.Sent != 5<<20 || !r.Delivered {
 				t.Errorf("second part: noted %+v", r)
 			}
 		})
