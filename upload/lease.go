@@ -97,6 +97,9 @@ func (l *lease) acquire(ctx context.Context) error {
 		return l.explain(err)
 	}
 	held, reply, err := l.read(ctx)
+	if errors.Is(err, ErrAbsent) {
+		return fmt.Errorf("%w: it comes and goes just now (%s)", ErrLeased, l.key)
+	}
 	if err != nil {
 		return err
 	}

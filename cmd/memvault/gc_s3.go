@@ -25,7 +25,7 @@ func (g *gcRun) pass(ctx context.Context, where string, o retention.CleanOptions
 	report, err := b.run(ctx)
 	switch {
 	case errors.Is(err, upload.ErrLeased):
-		err = hintf(&codedError{err, exitRetry}, "try again when that gc has ended")
+		err = hintf(&codedError{err, exitRetry}, "try again when that gc has ended, or wait longer: --lock-wait 5m")
 	case errors.Is(err, upload.ErrNoConditions):
 		err = hintf(err, "memvault bucket apply lets the store delete, if it has lifecycle rules")
 	default:
@@ -77,14 +77,30 @@ func (b *bucketPass) run(ctx context.Context) (*retention.Report, error) {
 	if err != nil || !b.yes || len(report.Plan.Deletions) == 0 {
 		return report, err
 	}
-	host, _ := os.Hostname() // only for people to read
-	err = b.store.WithLease(ctx, b.place, fmt.Sprintf("%s, process %d", host, os.Getpid()), func(ctx context.Context) error {
+	err = b.leased(ctx, func(ctx context.Context) error {
 		if report, err = b.plan(ctx); err != nil {
 			return err
 		}
 		return b.delete(ctx, report)
 	})
 	return report, err
+}
+
+// leased works under the lease, for which it waits as long as --lock-wait says.
+func (b *bucketPass) leased(ctx context.Context, work func(context.Context) error) error {
+	host, _ := os.Hostname() // only for people to read
+	holder := fmt.Sprintf("%s, process %d", host, os.Getpid())
+	for end := time.Now().Add(b.clean.lockWait); ; {
+		err := b.store.WithLease(ctx, b.place, holder, work)
+		if !errors.Is(err, upload.ErrLeased) || !time.Now().Before(end) {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // plan lists the captures and decides over them, by the clock of the store.

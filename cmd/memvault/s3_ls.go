@@ -162,7 +162,7 @@ func (l *listing) add(e upload.Entry) error {
 		l.warn("s3://"+e.Bucket+"/"+e.Key, "%s", e.Problem)
 	}
 	if l.json && l.order == nil {
-		return l.printJSON(e)
+		return l.printEntry(&e)
 	}
 	l.kept = append(l.kept, e)
 	return nil
@@ -183,8 +183,8 @@ func (l *listing) flush() error {
 
 func (l *listing) print() error {
 	if l.json {
-		for _, e := range l.kept {
-			if err := l.printJSON(e); err != nil {
+		for i := range l.kept {
+			if err := l.printEntry(&l.kept[i]); err != nil {
 				return err
 			}
 		}
@@ -199,6 +199,14 @@ func (l *listing) print() error {
 		fmt.Fprintln(t, strings.Join(rowOf(&e), "\t"))
 	}
 	return t.Flush()
+}
+
+// printEntry prints JSON, with a state also where there is no manifest to tell it.
+func (l *listing) printEntry(e *upload.Entry) error {
+	return l.printJSON(struct {
+		*upload.Entry
+		State string `json:"state"`
+	}{e, e.StateText()})
 }
 
 // rowOf gives the columns of an entry, fit for a terminal.
