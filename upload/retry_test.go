@@ -22,7 +22,9 @@ func patient() *Store {
 }
 
 func TestDo(t *testing.T) {
-	said := func(status int, code string) error { return minio.ErrorResponse{StatusCode: status, Code: code, Message: "m"} }
+	said := func(status int, code string) error {
+		return minio.ErrorResponse{StatusCode: status, Code: code, Message: "m"}
+	}
 	for _, tt := range []struct {
 		name     string
 		err      error
