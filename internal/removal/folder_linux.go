@@ -61,6 +61,8 @@ type entry struct {
 	loose bool
 	mtime int64 // of the file, in nanoseconds since 1970
 	state string
+	// emptied is how many bytes came back already.
+	emptied int64
 	// unknown: no journal tells of it.
 	unknown bool
 	journal *journal

@@ -199,6 +199,14 @@ func (d *Folder) intoTrash(c *captured, e *entry) error {
 		e.loose, e.Until = true, time.Time{}
 		err = d.rename(name, d.place(e), unique)
 	}
+	if full(err) && c.lease != nil {
+		d.o.Log.Warn("no room for another name: emptied before it is moved", "folder", d.path, "file", e.Name, "reason", e.Reason)
+		if err = d.empty(c, e); err == nil {
+			if err = d.rename(name, d.place(e), unique); err != nil {
+				err = fmt.Errorf("emptied, but not deleted: %w", err)
+			}
+		}
+	}
 	if err != nil {
 		d.note(e, opBack)
 		return err
@@ -222,6 +230,56 @@ func (d *Folder) intoTrash(c *captured, e *entry) error {
 	return d.sync(d.dir, d.trashDir)
 }
 
+// empty makes the captured file one of 0 bytes: on a disk so full that not even a folder has room for another name,
+// that is what makes room. It is the inode that was captured, whatever has its name, and a lease proves
+// once more that nobody else has it. A kill leaves an empty file, which the next pass finds.
+func (d *Folder) empty(c *captured, e *entry) error {
+	g, err := d.reopen(c)
+	if err != nil {
+		return err
+	}
+	if c.lease, err = inuse.TryLease(g); err != nil {
+		return errWanted
+	}
+	if c.st, err = statOf(g); err != nil {
+		return err
+	}
+	if !e.same(&c.st) || c.st.Nlink != 1 {
+		return ErrChanged
+	}
+	d.step("empty")
+	if err := errors.Join(g.Truncate(0), g.Sync()); err != nil { // ext4 gives blocks back when its own journal is written
+		return err
+	}
+	d.step("emptied")
+	if c.st, err = statOf(g); err != nil {
+		return err
+	}
+	e.Identity, e.mtime, e.emptied = identity(&c.st), c.st.Mtim.Nano(), e.Occupied
+	return nil
+}
+
+// reopen gives the captured inode for writing, in place of its only descriptor.
+func (d *Folder) reopen(c *captured) (g *os.File, err error) {
+	if err := c.lease.Release(); err != nil {
+		return nil, err
+	}
+	c.lease = nil
+	err = onFDs(c.f, c.f, func(fd, _ int) error {
+		n, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err == nil {
+			g = os.NewFile(uintptr(n), c.f.Name())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	old := c.f
+	c.f = g
+	return g, old.Close()
+}
+
 // takeBack gives a file that should not have been moved its name again.
 func (d *Folder) takeBack(e *entry, why error) error {
 	d.step("take back")
@@ -242,6 +300,7 @@ func (d *Folder) finish(c *captured, e *entry) (Outcome, error) {
 	if err != nil {
 		return out, err
 	}
+	before -= e.emptied
 	if c.wanted() {
 		return out, d.takeBack(e, errWanted)
 	}
