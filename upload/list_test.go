@@ -357,3 +357,40 @@ func TestObjectTags(t *testing.T) {
 		}
 	})
 }
+
+// A busy store and lost replies change nothing in what is listed, and removed.
+func TestListAndRemoveThroughFaults(t *testing.T) {
+	for _, server := range s3test.Servers(t) {
+		t.Run(server.Name, func(t *testing.T) {
+			direct := dialServer(t, server, nil)
+			p := Place{server.NewBucket(t), "captures"}
+			for i := range 5 {
+				stock(t, direct, p, "scheduler", int32(i+1))
+			}
+			want := listed(t, direct, p, ListOptions{})
+			proxy := server.Proxy(t, s3test.Faults{Choose: func(q s3test.Request) s3test.Fault {
+				switch {
+				case q.Op == s3test.Delete && q.Attempt == 1:
+					return s3test.Fault{Kind: s3test.LostReply}
+				case q.N%3 == 0:
+					return s3test.Fault{Kind: s3test.Unavailable}
+				case q.N%5 == 0:
+					return s3test.Fault{Kind: s3test.CutReply, At: 100}
+				}
+				return s3test.Fault{}
+			}})
+			s := dialServer(t, proxy.Server, nil)
+			wantList(t, "list", listed(t, s, p, ListOptions{}), want)
+			for _, line := range want {
+				_, key, _ := strings.Cut(line, " ")
+				if _, err := s.Remove(t.Context(), p.Bucket, key, true); err != nil {
+					t.Errorf("remove: %v", err)
+				}
+			}
+			wantList(t, "left", listed(t, direct, p, ListOptions{}), []string{})
+			if proxy.Injected() < 10 {
+				t.Errorf("faults: got %d, want 10 or more", proxy.Injected())
+			}
+		})
+	}
+}
