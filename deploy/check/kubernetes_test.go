@@ -244,6 +244,7 @@ type component struct {
 type values struct {
 	Repository   string    `json:"defaultAirflowRepository"`
 	Tag          string    `json:"defaultAirflowTag"`
+	Version      string    `json:"airflowVersion"`
 	Scheduler    component `json:"scheduler"`
 	DagProcessor component `json:"dagProcessor"`
 	Triggerer    component `json:"triggerer"`
@@ -258,6 +259,9 @@ func TestHelmValues(t *testing.T) {
 	var v values
 	if err := yaml.UnmarshalStrict(text, &v); err != nil {
 		t.Fatal(err)
+	}
+	if v.Version != v.Tag {
+		t.Errorf("airflowVersion %q, defaultAirflowTag %q: want the same", v.Version, v.Tag)
 	}
 	if v.APIServer.Grace != nil {
 		t.Error("apiServer.terminationGracePeriodSeconds: the chart's schema has no such key")
