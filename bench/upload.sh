@@ -23,9 +23,9 @@ PATH=$PATH:$dir/bin
 gnutime=$(type -P time) || { echo "$0: GNU time is missing (on Debian: apt-get install time)" >&2; exit 1; }
 type -P zstd lz4 >/dev/null || { echo "$0: zstd or lz4 is missing (on Debian: apt-get install zstd lz4)" >&2; exit 1; }
 
-# have NAME PACKAGE: is it there, or can it be installed?
+# have NAME PACKAGE TEXT: is it there, with TEXT in its version (mc may be another program), or can it be installed?
 have() {
-  type -P "$1" >/dev/null || CGO_ENABLED=0 GOBIN=$dir/bin go install "$2" >"$dir/$1.log" 2>&1 ||
+  "$1" --version 2>/dev/null | grep -q "$3" || "$1" version 2>/dev/null | grep -q "$3" || CGO_ENABLED=0 GOBIN=$dir/bin go install "$2" >"$dir/$1.log" 2>&1 ||
     { echo "left out, because it does not install: $1 (see $dir/$1.log)" >&2; return 1; }
 }
 
@@ -63,11 +63,11 @@ measure() {
 }
 
 tools=()
-have rclone github.com/rclone/rclone@v1.76.0 && tools+=(rclone)
-have s5cmd github.com/peak/s5cmd/v2@v2.3.0 && tools+=(s5cmd)
-have mc github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9 && tools+=(mc)
+have rclone github.com/rclone/rclone@v1.76.0 rclone && tools+=(rclone)
+have s5cmd github.com/peak/s5cmd/v2@v2.3.0 '^v' && tools+=(s5cmd)
+have mc github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9 MinIO && tools+=(mc)
 declare -A pipes=(
-  [rclone]='rclone rcat --s3-no-check-bucket "bench:$bucket/$key/x.zst"'
+  [rclone]='env -u AWS_CA_BUNDLE rclone rcat --s3-no-check-bucket "bench:$bucket/$key/x.zst"'
   [s5cmd]='s5cmd pipe "s3://$bucket/$key/x.zst"'
   [mc]='mc pipe "bench/$bucket/$key/x.zst"'
 )
