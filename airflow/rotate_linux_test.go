@@ -15,6 +15,7 @@ import (
 
 	"github.com/memvault/memvault/codec/codectest"
 	"github.com/memvault/memvault/internal/inuse"
+	"github.com/memvault/memvault/internal/testfs"
 )
 
 // quick does not watch held files for as long as there is time in earnest.
@@ -245,5 +246,27 @@ func TestRotateWaits(t *testing.T) {
 		t.Errorf("the folder holds %q, want one file", left)
 	} else {
 		holds(t, dir, left[0], compressed)
+	}
+}
+
+// Where a lease proves something a crashed capture and one of 0 bytes go; where nothing does they stay.
+func TestRotateFileSystems(t *testing.T) {
+	for _, kind := range append(slices.Clone(testfs.Kinds), testfs.Ramfs) {
+		t.Run(kind, func(t *testing.T) {
+			dir := testfs.New(t, kind, 16<<20)
+			put(t, dir, "scheduler_memory.bin", raw(t, noSuchPID, false))
+			put(t, dir, "api_memory.bin", nil)
+			want, state := Rotated, "crashed"
+			if kind == testfs.Ramfs {
+				want, state = Blocked, "unknown"
+			}
+			list := rotate(t, RotateOptions{}, filepath.Join(dir, "scheduler_memory.bin"), filepath.Join(dir, "api_memory.bin"))
+			if got := list[0]; got.Action != want || got.State != state {
+				t.Errorf("crashed: got %+v, want %s, %s", got, want, state)
+			}
+			if got := list[1]; got.Action != want {
+				t.Errorf("0 bytes: got %+v, want %s", got, want)
+			}
+		})
 	}
 }

@@ -2,8 +2,8 @@ package main
 
 import "github.com/spf13/cobra"
 
-const doctorLong = `doctor looks at what memvault works with, and says what is wrong there and what to
-do about it. It changes nothing.
+const doctorLong = `doctor looks at what memvault works with, and says what is wrong there and what to do
+about it. It changes nothing.
 
 Exit codes: 0 nothing found, 1 it could not look, 2 wrong command line, 5 findings.`
 

@@ -18,18 +18,20 @@ import (
 )
 
 const doctorAirflowLong = `doctor airflow reads airflow.cfg and the environment as Airflow does, and looks at the
-captures in the folder DIR, by default $AIRFLOW_HOME, else ~/airflow. For each component it
-says whether it is traced; whether a left-over capture is in its way, so that it will not
-start (Airflow 3.2.0 to 3.3.2); whether its capture is live, and how fast it grows; which
-processes hold the capture of a dead one; and whether the capture is of a process that does
-none of the work. It also says which Memray wrote the captures and so reads them, and
-whether the disk has room for an hour at the present rate.
+captures in the folder DIR, by default $AIRFLOW_HOME, else ~/airflow. For each
+component it says whether it is traced; whether a left-over capture is in its way, so
+that it will not start (Airflow 3.2.0 to 3.3.2); whether its capture is live, and how
+fast it grows; which processes hold the capture of a dead one; and whether the capture
+is of a process that does none of the work. It also says which Memray wrote the
+captures and so reads them, and whether the disk has room for an hour at the present
+rate.
 
-It sees the environment it runs in: run it as Airflow runs, with the same user and variables.
-AIRFLOW__PROFILING__..._CMD and ..._SECRET are left alone, as Airflow does for these options.
+It sees the environment it runs in: run it as Airflow runs, with the same user and
+variables. AIRFLOW__PROFILING__..._CMD and ..._SECRET are left alone, as Airflow does
+for these options.
 
-Exit codes: 0 nothing found, 1 it could not look, 2 wrong command line, 5 findings. With
---strict what could not be looked at counts as a finding.`
+Exit codes: 0 nothing found, 1 it could not look, 2 wrong command line, 5 findings.
+With --strict what could not be looked at counts as a finding.`
 
 const doctorAirflowExample = `  memvault doctor airflow
   memvault doctor airflow --json | jq '.findings[].advice'

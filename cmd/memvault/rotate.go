@@ -15,23 +15,25 @@ import (
 )
 
 const rotateLong = `rotate moves captures that nobody writes any more off the names that Airflow gave
-them: scheduler_memory.bin becomes scheduler_memory.20260102T150405Z.77.bin, with the start
-time and the pid in its own header. Airflow 3.2.0 to 3.3.2 does not start while the capture of
-the last run is in its place; so rotate belongs before each start.
+them: scheduler_memory.bin becomes scheduler_memory.20260102T150405Z.77.bin, with the
+start time and the pid in its own header. Airflow 3.2.0 to 3.3.2 does not start while
+the capture of the last run is in its place; so rotate belongs before each start.
 
-Of a folder it takes the files named *_memory.bin. Without arguments it takes the folder
-$AIRFLOW_HOME, else ~/airflow. It never takes a name that exists, never moves a capture that
-is live, and waits for one that Memray still compresses. One whose writer is dead is moved
-although forked processes hold it; rotate says which. A file without a header gets the time of
-its last change and pid 0.
+Of a folder it takes the files named *_memory.bin. Without arguments it takes the
+folder $AIRFLOW_HOME, else ~/airflow. It never takes a name that exists, never moves a
+capture that is live, and waits for one that Memray still compresses. One whose writer
+is dead is moved although forked processes hold it; rotate says which. A file without
+a header gets the time of its last change and pid 0.
 
 After -- comes a command, which then takes the place of memvault, with the same pid.
 
-What goes wrong is told, and the exit code is 0 all the same, since nothing here should keep
-Airflow from starting; --strict thinks otherwise, and does not run the command then.
+What goes wrong is told, and the exit code is 0 all the same, since nothing here
+should keep Airflow from starting; --strict thinks otherwise, and does not run the
+command then.
 
-Exit codes: 0 done, 2 wrong command line; with --strict: 1 failed, 3 done in part, 75 a FILE is
-live, or it cannot be told; 126 and 127 the command cannot be run, or is not there.`
+Exit codes: 0 done, 2 wrong command line; with --strict: 1 failed, 3 done in part, 75
+a FILE is live, or it cannot be told; 126 and 127 the command cannot be run, or is not
+there.`
 
 const rotateExample = `  memvault rotate
   memvault rotate --dry-run /opt/airflow
