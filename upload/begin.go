@@ -56,6 +56,10 @@ func (u *uploading) resume(ctx context.Context, size int64, options string) (*se
 		u.ledger.forget()
 		return nil, nil
 	}
+	if errors.Is(err, ErrDenied) {
+		u.log.Info("what an earlier run has sent cannot be listed: it is sent again", "error", err)
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

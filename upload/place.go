@@ -50,6 +50,11 @@ func (p Place) Check() error {
 	return nil
 }
 
+// Holds reports whether a key is below the prefix.
+func (p Place) Holds(key string) bool {
+	return p.Prefix == "" || strings.HasPrefix(key, p.Prefix+"/")
+}
+
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // String gives the place as a URL.

@@ -74,6 +74,9 @@ type prover struct {
 }
 
 func (p *prover) prove(ctx context.Context, c *retention.Capture) (func(context.Context) error, error) {
+	if ask := p.recall(c); ask != nil && ask(ctx) == nil {
+		return ask, nil
+	}
 	survey, err := survey(ctx, c)
 	if err != nil {
 		return nil, err
@@ -83,10 +86,7 @@ func (p *prover) prove(ctx context.Context, c *retention.Capture) (func(context.
 		if keyErr != nil {
 			return nil, keyErr
 		}
-		ask := func(ctx context.Context) error {
-			_, err := p.store.Archived(ctx, p.place.Bucket, key, survey.Raw.SHA256, p.options)
-			return unproved(err)
-		}
+		ask := p.ask(key, survey.Raw.SHA256)
 		if err = ask(ctx); err == nil {
 			return ask, nil
 		}
@@ -95,6 +95,32 @@ func (p *prover) prove(ctx context.Context, c *retention.Capture) (func(context.
 		}
 	}
 	return nil, err
+}
+
+// ask gives the question whether the key holds that raw stream.
+func (p *prover) ask(key string, raw [32]byte) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := p.store.Archived(ctx, p.place.Bucket, key, raw, p.options)
+		return unproved(err)
+	}
+}
+
+// recall gives the question by what an upload from this machine remembers of this very file,
+// which then need not be read again; nil if there is nothing.
+func (p *prover) recall(c *retention.Capture) func(context.Context) error {
+	f, err := inuse.OpenFile(c.Path())
+	if err != nil {
+		return nil
+	}
+	id, err := archive.IdentityOf(f)
+	if err = errors.Join(err, f.Close()); err != nil || id.Inode != c.File.Ino || id.Size != c.File.Size || !id.Changed.Equal(c.File.Ctime) {
+		return nil
+	}
+	d, ok := upload.Recall(p.options.State, id)
+	if !ok || d.Endpoint != p.store.Endpoint || d.Bucket != p.place.Bucket || !p.place.Holds(d.Key) {
+		return nil
+	}
+	return p.ask(d.Key, [32]byte(d.RawSHA256))
 }
 
 // survey reads and hashes the file, which must be the one that was found.
