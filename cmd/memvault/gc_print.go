@@ -151,7 +151,11 @@ func (g *gcRun) printSummary(s gcSummary) {
 	if s.Stopped != "" {
 		g.warn(s.Folder, "stopped: %s", s.Stopped)
 	}
-	text := fmt.Sprintf("%s: %d captures of %s, %d to go of %s", s.Folder, s.Captures, retention.FormatSize(s.Bytes),
+	plural := "s"
+	if s.Captures == 1 {
+		plural = ""
+	}
+	text := fmt.Sprintf("%s: %d capture%s of %s, %d to go of %s", s.Folder, s.Captures, plural, retention.FormatSize(s.Bytes),
 		s.Going, retention.FormatSize(s.GoBytes))
 	if s.Yes {
 		text += fmt.Sprintf("; %d gone, %d failed, %s more free", s.Gone, s.Failed, retention.FormatSize(s.Freed))
