@@ -71,7 +71,7 @@ func madeCapture(t *testing.T, records int) []byte {
 // each capture lands exactly once with the right checksum, or fails with a clear error,
 // leaves the local file, and lands exactly once when it is tried again.
 func TestSoakFaults(t *testing.T) {
-	rounds := soak.N(t, 12, 500)
+	rounds := soak.N(t, 8, 500)
 	files := samples(t)
 	servers := s3test.Servers(t)
 	runs := make([]*faultRun, len(servers))

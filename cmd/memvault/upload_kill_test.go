@@ -20,7 +20,7 @@ import (
 // lost, nothing is there twice, what the store had acknowledged is not sent again, and
 // s3 clean leaves no orphan.
 func TestSoakKill(t *testing.T) {
-	rounds := soak.N(t, 12, 200)
+	rounds := soak.N(t, 8, 200)
 	var runs []*killRun
 	for _, s := range s3test.Servers(t) {
 		p := s.Proxy(t, s3test.Faults{})

@@ -65,7 +65,7 @@ const mostMemory = 128 << 20
 // TestSoakMemory measures the peak memory of uploads by the program as it is shipped: of a
 // large file, of a large capture whose blocks all stay alive, and of two files at once.
 func TestSoakMemory(t *testing.T) {
-	large := int64(soak.N(t, 200, 3000)) << 20
+	large := int64(soak.N(t, 80, 3000)) << 20
 	program := filepath.Join(t.TempDir(), "memvault")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -20,7 +20,7 @@ const uploaders = 8
 // archived, and all succeed. Each has a state folder of its own, as eight machines have, or
 // they share one.
 func TestSoakRace(t *testing.T) {
-	rounds := soak.N(t, 2, 40)
+	rounds := soak.N(t, 1, 40)
 	for _, s := range s3test.Servers(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			bucket := versionedBucket(t, s)
