@@ -94,7 +94,7 @@ func (f *reportFlags) resolve() (o report.Options, read heap.Options, err error)
 }
 
 // inMemrayOrder has rows as Memray has them, for reports that leave out what comes late. It
-// takes about as long again as the pass.
+// takes about half as long again as the pass.
 func (f *reportFlags) inMemrayOrder(read *heap.Options) {
 	read.Oldest, read.Native = f.likeMemray, f.likeMemray
 }

@@ -4,7 +4,7 @@
 //
 // A Profile that was read with LikeMemray gives Memray's rows: merged over threads and
 // allocators, which are those of one of the merged, and with heap.Options.Oldest in Memray's order,
-// which takes about as long again to find out. Other Profiles give a row for each
+// which takes about half as long again to find out. Other Profiles give a row for each
 // stack, thread and allocator, largest first.
 package csv
 
