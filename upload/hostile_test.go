@@ -76,7 +76,7 @@ func TestListEndlessManifests(t *testing.T) {
 
 // However many objects there are, no more are held than are read at a time.
 func TestListHoldsFew(t *testing.T) {
-	const pages, perPage = 60, 500
+	const pages, perPage = 30, 500
 	s, _ := hostileBucket(t, pages, perPage)
 	heap := func() uint64 {
 		var m runtime.MemStats

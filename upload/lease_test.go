@@ -159,7 +159,7 @@ func TestLeaseThroughFaults(t *testing.T) {
 			}})
 			s := dialServer(t, proxy.Server, nil)
 			p := Place{server.NewBucket(t), ""}
-			const ttl = 2 * time.Second
+			const ttl = time.Second
 			err := s.withLease(t.Context(), p, "us", ttl, func(ctx context.Context) error { return sleep(ctx, 2*ttl) })
 			if err != nil {
 				t.Error(err)
