@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -251,9 +252,7 @@ func (p *prober) about(method, name string, query url.Values, header http.Header
 	if name != "" {
 		q.key = p.root + name
 	}
-	for k, v := range header {
-		q.header[k] = v
-	}
+	maps.Copy(q.header, header)
 	if p.sse != nil && (method == http.MethodPut || p.sse.Type() == "SSE-C") && name != "" && query == nil {
 		p.sse.Marshal(q.header)
 	}

@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 
@@ -154,9 +155,7 @@ func TestExamineDeaf(t *testing.T) {
 			want := map[string]Verdict{
 				"put-if-absent": Found, "complete-if-absent": Found, "put-if-match": Noted, "delete-if-match": Noted,
 			}
-			for name, v := range known[s.Name] {
-				want[name] = v
-			}
+			maps.Copy(want, known[s.Name])
 			e := examine(t, p.Server, s, s.NewBucket(t))
 			wantVerdicts(t, e, want)
 			if e.Worst() != Found {

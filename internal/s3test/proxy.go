@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -223,9 +224,7 @@ func reply(w http.ResponseWriter, resp *http.Response, f Fault) bool {
 		}
 		body = io.LimitReader(body, f.At)
 	}
-	for name, values := range resp.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), resp.Header)
 	w.WriteHeader(resp.StatusCode)
 	_, err := io.Copy(w, body)
 	if err == nil {
@@ -283,11 +282,9 @@ func parse(r *http.Request) Request {
 }
 
 func operation(method string, object bool, query url.Values) Op {
-	for _, name := range []string{"tagging", "acl", "retention", "legal-hold", "attributes", "location",
-		"lifecycle", "versioning", "object-lock", "policy", "encryption", "versions"} {
-		if query.Has(name) {
-			return Other
-		}
+	if slices.ContainsFunc([]string{"tagging", "acl", "retention", "legal-hold", "attributes", "location",
+		"lifecycle", "versioning", "object-lock", "policy", "encryption", "versions"}, query.Has) {
+		return Other
 	}
 	scope := "bucket"
 	switch {
