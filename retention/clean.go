@@ -146,7 +146,9 @@ func (c *cleaner) run(ctx context.Context, dir string) error {
 		return err
 	}
 	clock.keep()
-	err = c.carryOut(ctx, dir)
+	if err = c.carryOut(ctx, dir); err == nil {
+		err = c.sweep(ctx)
+	}
 	c.report.After, _ = c.disk(dir)
 	return err
 }
