@@ -14,10 +14,10 @@ import (
 	"github.com/memvault/memvault/internal/s3test"
 )
 
-// documented is the policy of the README, for that bucket and prefix, but for one action.
-func documented(t *testing.T, bucket, prefix, without string) string {
+// documented is a policy of docs, for that bucket and prefix, but for one action.
+func documented(t *testing.T, name, bucket, prefix, without string) string {
 	t.Helper()
-	data, err := os.ReadFile("../docs/iam-upload.json")
+	data, err := os.ReadFile("../docs/iam-" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestPolicy(t *testing.T) {
 	} {
 		t.Run("without "+tt.without, func(t *testing.T) {
 			bucket := server.NewBucket(t)
-			s := dialAs(t, server, documented(t, bucket, "captures", tt.without))
+			s := dialAs(t, server, documented(t, "upload", bucket, "captures", tt.without))
 			for _, size := range []int{1000, 12 << 20} {
 				o := Options{Place: Place{bucket, "captures"}, PartSize: minPartSize, State: state(t)}
 				r, err := s.Upload(t.Context(), noise(t, size), o)
