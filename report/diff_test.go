@@ -115,16 +115,16 @@ func TestDiffOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows := ""
+		var rows strings.Builder
 		for _, r := range d.Rows {
-			rows += strings.TrimPrefix(r.Function, "x.") + " "
+			rows.WriteString(strings.TrimPrefix(r.Function, "x.") + " ")
 		}
 		var text strings.Builder
 		if err := d.WriteText(&text); err != nil {
 			t.Fatal(err)
 		}
-		if rows != tt.rows || strings.Contains(text.String(), "more row") != (tt.text != "") || !strings.Contains(text.String(), tt.text) {
-			t.Errorf("-n %d: got rows %q, want %q; text\n%s\nwant in it %q", tt.n, rows, tt.rows, text.String(), tt.text)
+		if rows.String() != tt.rows || strings.Contains(text.String(), "more row") != (tt.text != "") || !strings.Contains(text.String(), tt.text) {
+			t.Errorf("-n %d: got rows %q, want %q; text\n%s\nwant in it %q", tt.n, rows.String(), tt.rows, text.String(), tt.text)
 		}
 	}
 }
