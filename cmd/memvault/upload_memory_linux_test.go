@@ -66,6 +66,7 @@ const mostMemory = 128 << 20
 // large file, of a large capture whose blocks all stay alive, and of two files at once.
 func TestSoakMemory(t *testing.T) {
 	large := int64(soak.N(t, 80, 3000)) << 20
+	const records = 4_000_000 // more blocks than can be counted in little memory
 	program := filepath.Join(t.TempDir(), "memvault")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
@@ -77,11 +78,11 @@ func TestSoakMemory(t *testing.T) {
 		args []string
 	}{
 		{"large file", func(dir string) int { bigFile(t, dir, "x.bin", large); return 1 }, nil},
-		{"large capture", func(dir string) int { captureFile(t, dir, 1, int(large/20)); return 1 }, nil},
+		{"large capture", func(dir string) int { captureFile(t, dir, 1, records); return 1 }, nil},
 		{"eight parts at a time", func(dir string) int { bigFile(t, dir, "x.bin", large); return 1 }, []string{"--parts", "8", "--proof", "read"}},
 		{"two files at a time, as by default", func(dir string) int {
 			bigFile(t, dir, "a.bin", large/2)
-			captureFile(t, dir, 2, int(large/40))
+			captureFile(t, dir, 2, records)
 			return 2
 		}, nil},
 	} {
