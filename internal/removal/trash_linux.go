@@ -346,6 +346,10 @@ func (d *Folder) began(e *entry) (time.Time, int) {
 // delete deletes an entry for good, unless somebody has come to use it, or its archive is not to be
 // proved. One that was written since it was moved is put back.
 func (d *Folder) delete(ctx context.Context, e *entry) (Outcome, error) {
+	// Whoever proves it reads it, which a lease of ours would forbid. That it is still the same file is looked at after.
+	if err := d.proved(ctx, e); err != nil {
+		return Outcome{}, err
+	}
 	p := d.place(e)
 	f, err := inuse.OpenAt(p.dir, p.name)
 	if err != nil {
@@ -362,9 +366,6 @@ func (d *Folder) deleteOpen(ctx context.Context, c *captured, e *entry) (out Out
 	}
 	if c.verdict.State == inuse.Live {
 		return out, &InUseError{c.verdict}
-	}
-	if err := d.proved(ctx, e); err != nil {
-		return out, err
 	}
 	if c.st, err = statOf(c.f); err != nil {
 		return out, err
