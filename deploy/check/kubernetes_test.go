@@ -50,7 +50,7 @@ func TestManifests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, part := range bytes.Split(text, []byte("\n---\n")) {
+			for part := range bytes.SplitSeq(text, []byte("\n---\n")) {
 				o, err := decode(part)
 				if err != nil {
 					t.Fatal(err)

@@ -195,25 +195,37 @@ func (w *world) stop(name string, s syscall.Signal) *process {
 	return p
 }
 
-// end kills all that has this Airflow's home: its components, and the children that outlived them.
+// end kills all that this Airflow and memvault started, with the children that outlived them.
 func (w *world) end() {
 	if w.t.Failed() {
 		for name, p := range w.running {
 			w.t.Logf("%s said:\n%s", name, p.text())
 		}
 	}
-	mark := []byte("AIRFLOW_HOME=" + w.home + "\x00")
 	for range 3 { // a process that forks meanwhile is found the next time
-		files, _ := filepath.Glob("/proc/[0-9]*/environ")
-		for _, file := range files {
-			env, err := os.ReadFile(file)
-			pid, err2 := strconv.Atoi(strings.Split(file, "/")[2])
-			if err == nil && err2 == nil && pid != os.Getpid() && bytes.Contains(env, mark) {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
+		for _, pid := range w.left() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
+	if left := w.left(); len(left) > 0 {
+		w.t.Errorf("processes %d are left over", left)
+	}
+}
+
+// left lists the processes that write to our logs. Their environment does not tell them: some write
+// their title over it.
+func (w *world) left() []int {
+	var list []int
+	files, _ := filepath.Glob("/proc/[0-9]*/fd/[12]")
+	for _, file := range files {
+		log, err := os.Readlink(file)
+		pid, err2 := strconv.Atoi(strings.Split(file, "/")[2])
+		if err == nil && err2 == nil && strings.HasPrefix(log, w.logs+"/") && !slices.Contains(list, pid) {
+			list = append(list, pid)
+		}
+	}
+	return list
 }
 
 // doctor asks memvault doctor airflow.
