@@ -52,12 +52,18 @@ func (c *cleaner) pressed(dir string, r Rule) bool {
 }
 
 func (c *cleaner) emptyTrash(ctx context.Context, dir string) error {
-	f, err := c.folder(ctx, dir)
-	if err != nil {
-		return err
+	for _, d := range append([]string{dir}, c.subfolders(dir)...) {
+		f, err := c.folder(ctx, d)
+		if err != nil {
+			return err
+		}
+		freed, err := f.EmptyTrash(ctx, func() bool { return !c.pressed(dir, GoesByPressure) })
+		c.report.Trash += freed
+		if err != nil {
+			return err
+		}
 	}
-	c.report.Trash, err = f.EmptyTrash(ctx, func() bool { return !c.pressed(dir, GoesByPressure) })
-	return err
+	return nil
 }
 
 // remove lets the i-th capture go. It reports whether nothing more should be tried; when that is for an

@@ -185,6 +185,22 @@ func (c *cleaner) disk(dir string) (Disk, error) {
 	if err != nil {
 		c.Log.Warn("the disk cannot be read", "error", err)
 	}
+	for _, sub := range c.subfolders(dir) {
+		if err := d.addTrash(filepath.Join(sub, TrashDir)); err != nil {
+			c.Log.Warn("a trash cannot be counted", "folder", sub, "error", err)
+		}
+	}
 	d.Level = c.Level
 	return d, nil
+}
+
+// subfolders are the folders within dir that captures were found in.
+func (c *cleaner) subfolders(dir string) []string {
+	var list []string
+	for i := range c.report.Captures { // they are in the order of their folders
+		if sub := c.report.Captures[i].Dir; sub != dir && (len(list) == 0 || list[len(list)-1] != sub) {
+			list = append(list, sub)
+		}
+	}
+	return list
 }

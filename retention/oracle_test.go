@@ -334,7 +334,7 @@ func drawPolicy(t *rapid.T) Policy {
 		NoAge:           some(t, "doubt", rapid.Just("doubt")),
 	}
 	if rapid.IntRange(0, 3).Draw(t, "age?") == 0 {
-		p.MaxAge = agePtr(rapid.SampledFrom([]time.Duration{0, time.Hour, day, 10 * day}).Draw(t, "age"))
+		p.MaxAge = new(rapid.SampledFrom([]time.Duration{0, time.Hour, day, 10 * day}).Draw(t, "age"))
 	}
 	return p
 }

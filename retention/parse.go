@@ -151,7 +151,7 @@ func ParseGroupBy(s string) (GroupBy, error) {
 		return GroupBy{None: true}, nil
 	}
 	g := GroupBy{NoComponent: true}
-	for _, by := range strings.Split(s, ",") {
+	for by := range strings.SplitSeq(s, ",") {
 		switch strings.TrimSpace(by) {
 		case "component":
 			g.NoComponent = false

@@ -29,18 +29,20 @@ func made(component, name string, age time.Duration, change ...func(*Capture)) C
 	return c
 }
 
-func state(s State) func(*Capture)          { return func(c *Capture) { c.State = s } }
-func archived(a Archived) func(*Capture)    { return func(c *Capture) { c.Archived = a } }
-func sized(n int64) func(*Capture)          { return func(c *Capture) { c.Bytes = n } }
-func pinnedBy(why string) func(*Capture)    { return func(c *Capture) { c.Pinned = why } }
-func held(c *Capture)                       { c.Held, c.State, c.Note = true, Crashed, "held by pid 7" }
-func kept(c *Capture)                       { c.Kept = true }
-func leftover(c *Capture)                   { c.Leftover, c.State = true, Crashed }
-func unproved(c *Capture)                   { c.OnlyArchived = true }
-func tags(list ...string) func(*Capture)    { return func(c *Capture) { c.Tags = list } }
-func inDir(dir string) func(*Capture)       { return func(c *Capture) { c.Dir = dir } }
-func onHost(host string) func(*Capture)     { return func(c *Capture) { c.Host = host } }
-func agePtr(d time.Duration) *time.Duration { return &d }
+func state(s State) func(*Capture)       { return func(c *Capture) { c.State = s } }
+func archived(a Archived) func(*Capture) { return func(c *Capture) { c.Archived = a } }
+func sized(n int64) func(*Capture)       { return func(c *Capture) { c.Bytes = n } }
+func pinnedBy(why string) func(*Capture) { return func(c *Capture) { c.Pinned = why } }
+func held(c *Capture)                    { c.Held, c.State, c.Note = true, Crashed, "held by pid 7" }
+func kept(c *Capture)                    { c.Kept = true }
+func leftover(c *Capture)                { c.Leftover, c.State = true, Crashed }
+func unproved(c *Capture)                { c.OnlyArchived = true }
+func tags(list ...string) func(*Capture) { return func(c *Capture) { c.Tags = list } }
+func inDir(dir string) func(*Capture)    { return func(c *Capture) { c.Dir = dir } }
+func onHost(host string) func(*Capture)  { return func(c *Capture) { c.Host = host } }
+
+//go:fix inline
+func agePtr(d time.Duration) *time.Duration { return new(d) }
 
 // verdicts gives a line for each decision: the name, + or - for kept or not, and the reason.
 func verdicts(captures []Capture, p *Plan) string {
@@ -110,7 +112,7 @@ team + it has the label team=a (--keep-tag)
 other - no --keep rule wants it
 file + a .keep file lies beside it
 `},
-		{"age drops from the very moment on, and keep wins", Policy{MaxAge: agePtr(30 * day), KeepLast: 1}, Disk{},
+		{"age drops from the very moment on, and keep wins", Policy{MaxAge: new(30 * day), KeepLast: 1}, Disk{},
 			[]Capture{made("a", "at", 30*day), made("a", "before", 30*day-1), made("b", "only", 40*day), made("a", "live", 50*day, state(Live))},
 			`at - it ended 30d or more ago (--max-age 30d)
 before + newest 1 of 1 (--keep-last)
@@ -131,7 +133,7 @@ soon + newest 1 of 1 (--keep-last)
 past - it has ended (--max-age 0s)
 warning: 1 capture of the future, as /c/tomorrow of 2026-11-19T12:00:00Z: kept; is the clock right?
 `},
-		{"a doubted clock", Policy{MaxAge: agePtr(day), MaxCount: 1, NoAge: "the clock was set"}, Disk{},
+		{"a doubted clock", Policy{MaxAge: new(day), MaxCount: 1, NoAge: "the clock was set"}, Disk{},
 			[]Capture{made("a", "new", 0), made("a", "old", 2*day), made("b", "alone", 2*day)},
 			`new + no limit is broken
 old - one of the oldest of too many (--max-count 1 of a)
@@ -212,7 +214,7 @@ a2 - only 900 inodes are free (--min-inodes 902): the oldest of a, which has mos
 a3 + no limit is broken
 b1 + no limit is broken
 `},
-		{"only what is archived", Policy{MaxAge: agePtr(day), RequireArchived: true}, Disk{},
+		{"only what is archived", Policy{MaxAge: new(day), RequireArchived: true}, Disk{},
 			[]Capture{
 				made("a", "yes", 2*day, archived(InArchive)), made("a", "no", 2*day, archived(NotArchived)), made("a", "maybe", 2*day),
 			},
@@ -221,7 +223,7 @@ no + not archived, so it stays, although: it ended 1d or more ago (--max-age 1d)
 maybe - it ended 1d or more ago (--max-age 1d)
 unmet: not archived, so kept: 1 capture that would go
 `},
-		{"without proof that it is not written only what is archived goes", Policy{MaxAge: agePtr(day)}, Disk{},
+		{"without proof that it is not written only what is archived goes", Policy{MaxAge: new(day)}, Disk{},
 			[]Capture{made("a", "yes", 2*day, unproved, archived(InArchive)), made("a", "no", 2*day, unproved, archived(NotArchived))},
 			`yes - it ended 1d or more ago (--max-age 1d)
 no + not archived, so it stays, although: it ended 1d or more ago (--max-age 1d)

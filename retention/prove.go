@@ -17,11 +17,12 @@ func (c *cleaner) plan(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	c.report.Captures = captures
 	disk, err := c.disk(dir)
 	if err != nil {
 		return err
 	}
-	c.report.Captures, c.report.Before, c.report.After = captures, disk, disk
+	c.report.Before, c.report.After = disk, disk
 	if c.Archived == nil {
 		for i := range captures {
 			captures[i].Archived = NotArchived

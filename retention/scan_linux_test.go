@@ -70,13 +70,14 @@ func listing(captures []Capture, dir string) string {
 		if err != nil {
 			at = err.Error()
 		}
-		line := fmt.Sprintf("%q %s %v ended %s", at, c.Component, c.State, c.End.UTC().Format(time.RFC3339))
+		var line strings.Builder
+		line.WriteString(fmt.Sprintf("%q %s %v ended %s", at, c.Component, c.State, c.End.UTC().Format(time.RFC3339)))
 		for flag, on := range map[string]bool{" kept": c.Kept, " leftover": c.Leftover, " pinned": c.Pinned != "", " held": c.Held} {
 			if on {
-				line += flag
+				line.WriteString(flag)
 			}
 		}
-		b.WriteString(line + "\n")
+		b.WriteString(line.String() + "\n")
 	}
 	return b.String()
 }

@@ -39,7 +39,7 @@ func TestSweep(t *testing.T) {
 	f.write("c.bin.zst.json", []byte(`{"name": "of somebody else"}`))
 	f.write("d.bin.json", manifest)
 	f.must(os.Symlink(f.path("d.bin.json"), f.path("e.bin.zst.json")))
-	o := CleanOptions{Policy: Policy{MaxAge: agePtr(30 * day)}, Undo: time.Hour, State: t.TempDir()}
+	o := CleanOptions{Policy: Policy{MaxAge: new(30 * day)}, Undo: time.Hour, State: t.TempDir()}
 
 	f.mustClean(o)
 	all := []string{"a.bin.zst", "a.bin.zst.json", "b.bin.zst", "b.bin.zst.json", "c.bin.zst.json", "d.bin.json", "e.bin.zst.json"}
@@ -47,7 +47,7 @@ func TestSweep(t *testing.T) {
 	o.Yes = true
 	f.mustClean(o)
 	f.wantNames(all[1:]...) // a.bin.zst can be put back
-	o.Undo, o.Policy.MaxAge = 0, agePtr(9*day)
+	o.Undo, o.Policy.MaxAge = 0, new(9*day)
 	f.must(os.RemoveAll(f.path(TrashDir)))
 	f.mustClean(o)
 	f.wantNames(all[4:]...)
