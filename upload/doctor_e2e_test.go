@@ -165,6 +165,22 @@ func TestExamineDeaf(t *testing.T) {
 	}
 }
 
+// TestExamineEncrypted asks with keys of ours and of the store.
+func TestExamineEncrypted(t *testing.T) {
+	s := s3test.Named(t, s3test.MinIO)
+	for _, sse := range []SSE{{Mode: "s3"}, {Mode: "kms", KeyID: "test-key"}, {Mode: "c", Key: make([]byte, 32)}} {
+		t.Run(sse.Mode, func(t *testing.T) {
+			store, bucket := dialServer(t, s, func(c *Config) { c.SSE = sse }), s.NewBucket(t)
+			e, err := store.Examine(t.Context(), Place{Bucket: bucket}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantVerdicts(t, e, known[s.Name])
+			wantNothing(t, s, bucket)
+		})
+	}
+}
+
 // TestExamineFaults proves that faults leave nothing behind either.
 func TestExamineFaults(t *testing.T) {
 	for _, s := range s3test.Servers(t) {
