@@ -100,7 +100,7 @@ func TestCleanRecursive(t *testing.T) {
 	for _, name := range []string{"x/a_memory.bin", "x/y/b_memory.bin", "c_memory.bin"} {
 		f.write(name, finished(t, time.Now()))
 	}
-	f.mustClean(CleanOptions{Policy: Policy{MaxAge: agePtr(0)}, Yes: true})
+	f.mustClean(CleanOptions{Policy: Policy{MaxAge: new(time.Duration(0))}, Yes: true})
 	f.wantNames("x/a_memory.bin", "x/y/b_memory.bin")
 	// The trash of folders within counts, and goes when space is short.
 	all := ScanOptions{Recursive: true}
@@ -114,7 +114,7 @@ func TestCleanRecursive(t *testing.T) {
 	if r.After.Trash != 0 || len(r.Plan.Deletions) != 0 {
 		t.Errorf("short of space: got %d bytes in the trash, %d deletions, want none", r.After.Trash, len(r.Plan.Deletions))
 	}
-	f.mustClean(CleanOptions{Policy: Policy{MaxAge: agePtr(0)}, Yes: true, Scan: ScanOptions{Recursive: true}})
+	f.mustClean(CleanOptions{Policy: Policy{MaxAge: new(time.Duration(0))}, Yes: true, Scan: ScanOptions{Recursive: true}})
 	f.wantNames()
 }
 
@@ -198,7 +198,7 @@ func TestCleanArchived(t *testing.T) {
 			return nil
 		}, nil
 	}
-	r := f.mustClean(CleanOptions{Policy: Policy{MaxAge: agePtr(0), RequireArchived: true}, Archived: archive, Yes: true})
+	r := f.mustClean(CleanOptions{Policy: Policy{MaxAge: new(time.Duration(0)), RequireArchived: true}, Archived: archive, Yes: true})
 	f.wantNames("deaf_memory.bin", "lost_memory.bin", "no_memory.bin")
 	if asked["yes"] != 2 || asked["lost"] != 2 || asked["no"] != 1 || asked["deaf"] != 1 || r.Unasked != 1 {
 		t.Errorf("asked %v, %d in vain, want yes and lost twice, the others once, 1", asked, r.Unasked)
@@ -237,7 +237,7 @@ func TestCleanInterrupted(t *testing.T) {
 	archive := func(context.Context, *Capture) (func(context.Context) error, error) {
 		return func(context.Context) error { cancel(stop); return nil }, nil
 	}
-	r, err := f.clean(ctx, CleanOptions{Policy: Policy{MaxAge: agePtr(0), RequireArchived: true}, Archived: archive, Yes: true})
+	r, err := f.clean(ctx, CleanOptions{Policy: Policy{MaxAge: new(time.Duration(0)), RequireArchived: true}, Archived: archive, Yes: true})
 	if !errors.Is(err, stop) || r == nil || r.Stopped == "" {
 		t.Errorf("got %+v, %v, want a report and why it stopped", r, err)
 	}
@@ -280,7 +280,7 @@ func TestCleanHeld(t *testing.T) {
 	if !strings.Contains(r.Plan.Decisions[0].Reason, fmt.Sprintf("pid %d", sleep.Process.Pid)) {
 		t.Errorf("got reason %q, want the holder's pid %d", r.Plan.Decisions[0].Reason, sleep.Process.Pid)
 	}
-	o.Policy = Policy{MaxAge: agePtr(0)}
+	o.Policy = Policy{MaxAge: new(time.Duration(0))}
 	if r = f.mustClean(o); len(r.Outcomes) != 1 || !r.Outcomes[0].Done || r.Outcomes[0].Short == "" {
 		t.Errorf("by age: got %+v, want it deleted, and why no space came back", r.Outcomes)
 	}
@@ -293,7 +293,7 @@ func TestCleanLive(t *testing.T) {
 	w, err := os.OpenFile(f.write("live_memory.bin", killed(t, time.Now())), os.O_RDWR, 0)
 	f.must(err)
 	defer w.Close()
-	r := f.mustClean(CleanOptions{Policy: Policy{MaxAge: agePtr(0), Budget: 1}, Yes: true})
+	r := f.mustClean(CleanOptions{Policy: Policy{MaxAge: new(time.Duration(0)), Budget: 1}, Yes: true})
 	if f.wantNames("live_memory.bin"); len(r.Plan.Deletions) != 0 {
 		t.Errorf("got %s", verdicts(r.Captures, r.Plan))
 	}

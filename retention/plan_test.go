@@ -120,13 +120,13 @@ only + newest 1 of 1 (--keep-last)
 live + live
 unmet: --max-age 30d: 1 kept by --keep rules or .keep files
 `},
-		{"age 0s is all that is not live", Policy{MaxAge: agePtr(0)}, Disk{},
+		{"age 0s is all that is not live", Policy{MaxAge: new(time.Duration(0))}, Disk{},
 			[]Capture{made("a", "now", 0), made("a", "crash", day, state(Crashed)), made("a", "live", 0, state(Live))},
 			`now - it has ended (--max-age 0s)
 crash - it has ended (--max-age 0s)
 live + live
 `},
-		{"the future is kept", Policy{MaxAge: agePtr(0), KeepLast: 1}, Disk{},
+		{"the future is kept", Policy{MaxAge: new(time.Duration(0)), KeepLast: 1}, Disk{},
 			[]Capture{made("a", "tomorrow", -day), made("a", "soon", -5*time.Minute), made("a", "past", time.Hour)},
 			`tomorrow + its time lies more than 5min in the future
 soon + newest 1 of 1 (--keep-last)
@@ -279,7 +279,7 @@ func TestPlanErrors(t *testing.T) {
 		{"empty", Policy{RequireArchived: true, Slack: 0.1}, ErrEmpty.Error()},
 		{"negative count", Policy{KeepLast: -1, MaxCount: 1}, "negative number"},
 		{"negative size", Policy{MaxTotal: -1, MaxCount: 1}, "negative number"},
-		{"negative age", Policy{MaxAge: agePtr(-1)}, "negative age"},
+		{"negative age", Policy{MaxAge: new(time.Duration(-1))}, "negative age"},
 		{"slack of all", Policy{Budget: 1, Slack: 1}, "slack"},
 		{"no disk", Policy{MinFree: Amount{Percent: 10}}, "not known"},
 	}
@@ -315,7 +315,7 @@ func TestPlanLocation(t *testing.T) {
 
 func TestDeletionsOrder(t *testing.T) {
 	captures := []Capture{made("b", "b", day), made("a", "new", 2*day), made("a", "old", 3*day)}
-	p, err := Policy{MaxAge: agePtr(0)}.Plan(captures, Disk{}, testNow)
+	p, err := Policy{MaxAge: new(time.Duration(0))}.Plan(captures, Disk{}, testNow)
 	if err != nil {
 		t.Fatal(err)
 	}
