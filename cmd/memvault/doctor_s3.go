@@ -13,19 +13,21 @@ import (
 	"github.com/memvault/memvault/upload"
 )
 
-const doctorS3Long = `doctor s3 asks a bucket for all that uploading, proving, cleaning and reading rely upon, and
-says of each whether the store honours it, and if not, what memvault does about it.
+const doctorS3Long = `doctor s3 asks a bucket for all that uploading, proving, cleaning and reading rely upon,
+and says of each whether the store honours it, and if not, what memvault does about it.
 
-It writes some objects of a few bytes, and one of 5 MiB, in the folder .memvault-doctor below
-the prefix, and removes them again, also after an interrupt; what a killed run left is removed
-by the next one that comes an hour later. It changes no settings. Where objects could not be
-removed (no s3:DeleteObject, or a bucket that locks them) it writes none, and the checks that
-need some end as unknown. To be told the truth, run it with the rights of the uploaders.
+It writes some objects of a few bytes, and one of 5 MiB, in the folder .memvault-doctor
+below the prefix, and removes them again, also after an interrupt; what a killed run
+left is removed by the next one that comes an hour later. It changes no settings. Where
+objects could not be removed (no s3:DeleteObject, or a bucket that locks them) it writes
+none, and the checks that need some end as unknown. To be told the truth, run it with
+the rights of the uploaders.
 
-A note is what memvault can do without. A finding weakens a promise or makes a command fail.
+A note is what memvault can do without. A finding weakens a promise or makes a command
+fail.
 
-Exit codes: 0 no findings, 1 it could not look, 2 wrong command line, 5 findings, 75 the store
-cannot be reached. With --strict notes and unknown checks count as findings.`
+Exit codes: 0 no findings, 1 it could not look, 2 wrong command line, 5 findings, 75 the
+store cannot be reached. With --strict notes and unknown checks count as findings.`
 
 const doctorS3Example = `  memvault doctor s3 s3://captures/production
   memvault doctor s3 --endpoint https://minio.example:9000 --bucket captures

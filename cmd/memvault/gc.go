@@ -24,22 +24,25 @@ const gcLong = `gc deletes captures by a policy, and gives a reason for each one
 --yes it changes nothing, and prints what it would do.
 
 Captures are found by name and content in the folders; what else lies there is never
-touched. One that is being written never goes, nor does one of which that cannot be told.
+touched. One that is being written never goes, nor does one of which that cannot be
+told.
 
 The policy. With --keep rules alone, all else goes. With limits (--max-age, --max-total,
 --max-count, --budget, --min-free, --min-inodes) only what breaks them goes, the oldest
-first, and what a --keep rule wants stays: gc then says what is unmet and exits with 3. The
-rules count for each component by itself (--group-by); --budget, --min-free and --min-inodes
-for all together: whichever component occupies most gives its oldest. A file NAME.keep keeps
-the capture NAME beside it. Sizes and durations need a unit: 20GiB, 30d, 90min.
+first, and what a --keep rule wants stays: gc then says what is unmet and exits with 3.
+The rules count for each component by itself (--group-by); --budget, --min-free and
+--min-inodes for all together: whichever component occupies most gives its oldest. A
+file NAME.keep keeps the capture NAME beside it. Sizes and durations need a unit: 20GiB,
+30d, 90min.
 
---max-age counts from the end: of the header, or, where tracking did not end regularly, the
-last change. --keep-within counts from the newest of the group. What lies in the future
-stays. When the clock was set since the last run, nothing goes by age until --trust-clock.
+--max-age counts from the end: of the header, or, where tracking did not end regularly,
+the last change. --keep-within counts from the newest of the group. What lies in the
+future stays. When the clock was set since the last run, nothing goes by age until
+--trust-clock.
 
 With --archive, only what is proved to be in the bucket goes; when free space is below
---critical-free, also what --sacrifice names. What goes lies in .memvault-trash for --undo,
-and memvault gc undo puts it back; when space is short, it is gone at once.
+--critical-free, also what --sacrifice names. What goes lies in .memvault-trash for
+--undo, and memvault gc undo puts it back; when space is short, it is gone at once.
 
 Of s3://BUCKET/PREFIX the stored captures go by the same policy, each manifest before
 its object; age counts from the later of the end and the upload, by the clock of the
@@ -47,13 +50,14 @@ store, in days of UTC. --keep-tag knows labels and the tags of objects. Deleting
 under a lease in the bucket, one gc at a time, and is refused where a store ignores
 conditions of writes. gc undo cannot bring objects back.
 
---schedule runs gc until it is ended, in five fields of cron, in UTC unless CRON_TZ= and a
-zone stand before. A run that was missed is made up for at the start; runs do not overlap.
+--schedule runs gc until it is ended, in five fields of cron, in UTC unless CRON_TZ= and
+a zone stand before. A run that was missed is made up for at the start; runs do not
+overlap.
 
 --check deletes nothing, and exits with 5 when something is due or space is short.
 
-Exit codes: 0 done; 1 failed; 2 wrong command line; 3 done in part, or a limit is unmet; 5
-findings of --check; 75 the folder is locked or the archive out of reach; 130, 143
+Exit codes: 0 done; 1 failed; 2 wrong command line; 3 done in part, or a limit is unmet;
+5 findings of --check; 75 the folder is locked or the archive out of reach; 130, 143
 interrupted: the file in hand is finished.`
 
 const gcExample = `  memvault gc --keep-last 5 --keep-daily 7 /opt/airflow

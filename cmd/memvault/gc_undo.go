@@ -11,11 +11,13 @@ import (
 	"github.com/memvault/memvault/internal/removal"
 )
 
-const gcUndoLong = `undo puts the captures back that gc, compress --rm and upload --delete-after have moved into
-.memvault-trash of the folder, and whose time there is not over. Without --yes it prints them.
+const gcUndoLong = `undo puts the captures back that gc, compress --rm and upload --delete-after have moved
+into .memvault-trash of the folder, and whose time there is not over. Without --yes it
+prints them.
 
-A capture gets the name that it had, unless Airflow itself writes to that name, or another
-file has it now: then it gets one with its start and pid, as memvault rotate gives.
+A capture gets the name that it had, unless Airflow itself writes to that name, or
+another file has it now: then it gets one with its start and pid, as memvault rotate
+gives.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 75 the folder is locked.`
 

@@ -15,17 +15,18 @@ import (
 )
 
 const uploadS3Long = `upload s3 stores captures in a bucket, compressed on the way as memvault compress does
-it, without a temporary file and in little memory, and proves that they are there. The key
-depends on what a capture holds, so that uploading again uploads nothing:
+it, without a temporary file and in little memory, and proves that they are there. The
+key depends on what a capture holds, so that uploading again uploads nothing:
 
     PREFIX/v1/COMPONENT/YYYY/MM/DD/START-PID-SHA256.bin.zst
 
-Beside it lies the manifest, KEY.json, which is written last: an object that has one is whole.
-No object is ever overwritten. A key that holds something else is a conflict.
+Beside it lies the manifest, KEY.json, which is written last: an object that has one is
+whole. No object is ever overwritten. A key that holds something else is a conflict.
 
-After a kill, or when the network was gone, the same command goes on where it stopped: it
-sends only parts that the store does not have with the right checksum. What it needs for that
-lies in the state folder, and is reserved before it is needed, so a full disk does no harm.
+After a kill, or when the network was gone, the same command goes on where it stopped:
+it sends only parts that the store does not have with the right checksum. What it needs
+for that lies in the state folder, and is reserved before it is needed, so a full disk
+does no harm.
 
 --proof says what proves that an object is stored:
 
@@ -33,23 +34,24 @@ lies in the state folder, and is reserved before it is needed, so a full disk do
     head   size and checksum that the store shows, else it is an error
     read   the object is read back and hashed
 
---delete-after deletes the local file, once the store has just proved that it has it, by the
-rules of memvault gc: nobody may have the file open.
+--delete-after deletes the local file, once the store has just proved that it has it, by
+the rules of memvault gc: nobody may have the file open.
 
-Of a folder all captures are taken, those of crashed processes first and then the oldest. One
-that is still written is left alone. One named on the command line is an error then, 75, or
---wait. When a file fails the others are still uploaded.
+Of a folder all captures are taken, those of crashed processes first and then the
+oldest. One that is still written is left alone. One named on the command line is an
+error then, 75, or --wait. When a file fails the others are still uploaded.
 
-Credentials are looked for as the AWS tools do (environment, profiles, SSO, web identity, roles
-of pods and instances), then in MINIO_ROOT_USER and the configuration of the MinIO client.
+Credentials are looked for as the AWS tools do (environment, profiles, SSO, web
+identity, roles of pods and instances), then in MINIO_ROOT_USER and the configuration of
+the MinIO client.
 
 ` + redactHelp + `
-Nor is it in metadata and tags, which carry component, host, versions, state, peak, duration
-and the SHA-256, and as many labels as stores take.
+Nor is it in metadata and tags, which carry component, host, versions, state, peak,
+duration and the SHA-256, and as many labels as stores take.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 some of the files failed, 4 the key
-holds something else, or the store other bytes than were sent, 75 a capture is live, or the
-store cannot be reached.`
+holds something else, or the store other bytes than were sent, 75 a capture is live, or
+the store cannot be reached.`
 
 const uploadS3Example = `  memvault upload s3 scheduler_memory.bin s3://bucket/captures
   memvault upload s3 -r --delete-after --json /captures s3://bucket/captures

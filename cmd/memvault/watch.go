@@ -24,27 +24,29 @@ import (
 
 const watchLong = `watch is the one process to put beside Airflow. Until it is ended it
 
-  - rotates: twice a second it looks whether a capture lies in the way of a component whose
-    writer is dead, and moves it off its name, as memvault rotate does;
-  - saves: with --archive it uploads what is not being written, as memvault upload s3 does;
-    without, it compresses captures in place once the disk is at the level "warn";
-  - cleans: by the policy of memvault gc, on its schedule, and at once when space runs short;
+  - rotates: twice a second it looks whether a capture lies in the way of a component
+    whose writer is dead, and moves it off its name, as memvault rotate does;
+  - saves: with --archive it uploads what is not being written, as memvault upload s3
+    does; without, it compresses captures in place once the disk is at the level "warn";
+  - cleans: by the policy of memvault gc, on its schedule, and at once when space runs
+    short;
   - watches the disk: free bytes and inodes, growth, time until it is full, and the room
     that Memray will need to compress captures at their end;
-  - says so: in its log, as metrics for Prometheus (/metrics) and health (/livez, /readyz,
-    /healthz) on --listen, to --notify URL and to the command of --on-pressure.
+  - says so: in its log, as metrics for Prometheus (/metrics) and health (/livez,
+    /readyz, /healthz) on --listen, to --notify URL and to the command of --on-pressure.
 
-Without --yes nothing is changed: the same decisions are logged. Without arguments it watches
-$AIRFLOW_HOME, else ~/airflow. "Full" is what is reached first: --budget, or all but
---min-free of the file system (10% unless given). In a pod, set --budget well below the
-limit of the volume: who breaks that limit loses the volume within a second.
+Without --yes nothing is changed: the same decisions are logged. Without arguments it
+watches $AIRFLOW_HOME, else ~/airflow. "Full" is what is reached first: --budget, or all
+but --min-free of the file system (10% unless given). In a pod, set --budget well below
+the limit of the volume: who breaks that limit loses the volume within a second.
 
-A step that fails is told of and tried again; it never ends watch. On SIGTERM or SIGINT watch
-waits for --drain until no capture is live, saves them, and ends; a second signal ends it
-at once. The limits of free space need a --keep or --max rule beside them to drop more.
+A step that fails is told of and tried again; it never ends watch. On SIGTERM or SIGINT
+watch waits for --drain until no capture is live, saves them, and ends; a second signal
+ends it at once. The limits of free space need a --keep or --max rule beside them to
+drop more.
 
-Exit codes: 0 ended after saving everything, 1 something could not be saved, 2 wrong command
-line, 3 captures were still live.`
+Exit codes: 0 ended after saving everything, 1 something could not be saved, 2 wrong
+command line, 3 captures were still live.`
 
 const watchExample = `  memvault watch --yes /opt/airflow
   memvault watch --yes --archive s3://captures/prod --max-age 0s /captures
