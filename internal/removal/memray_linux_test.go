@@ -53,8 +53,13 @@ func startWriter(t *testing.T, dir, mode string, clone uintptr) (end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said strings.Builder
-	cmd.Stderr = &said
+	// A file: of a pipe, Wait would wait until the children have closed it too.
+	said, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	cmd.Stderr = said
 	line := background(t, cmd)
 	t.Cleanup(func() { _ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
 	if _, err := strconv.Atoi(line); err != nil {
@@ -63,7 +68,8 @@ func startWriter(t *testing.T, dir, mode string, clone uintptr) (end func()) {
 	return func() {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil && mode != "orphans" {
-			t.Errorf("the writer ends with %v: %s", err, said.String())
+			text, _ := os.ReadFile(said.Name())
+			t.Errorf("the writer ends with %v: %s", err, text)
 		}
 	}
 }
