@@ -41,9 +41,6 @@ func tags(list ...string) func(*Capture) { return func(c *Capture) { c.Tags = li
 func inDir(dir string) func(*Capture)    { return func(c *Capture) { c.Dir = dir } }
 func onHost(host string) func(*Capture)  { return func(c *Capture) { c.Host = host } }
 
-//go:fix inline
-func agePtr(d time.Duration) *time.Duration { return new(d) }
-
 // verdicts gives a line for each decision: the name, + or - for kept or not, and the reason.
 func verdicts(captures []Capture, p *Plan) string {
 	var b strings.Builder

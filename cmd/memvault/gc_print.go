@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/memvault/memvault/retention"
@@ -89,11 +90,11 @@ func row(r *retention.Report, i int, out *retention.Outcome) string {
 	if out != nil && out.Short != "" {
 		why += "; " + out.Short
 	}
-	columns := ""
+	var columns strings.Builder
 	for _, text := range []string{decision, c.Path(), c.State.String(), timeText(c.End), retention.FormatSize(c.Bytes)} {
-		columns += printable(text) + "\t"
+		columns.WriteString(printable(text) + "\t")
 	}
-	return columns + printable(why)
+	return columns.String() + printable(why)
 }
 
 func factsOfDecision(r *retention.Report, i int, out *retention.Outcome) gcFacts {

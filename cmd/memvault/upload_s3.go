@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,10 +127,8 @@ func (o *uploadOptions) resolve(cmd *cobra.Command, args []string) (files []stri
 	if err := atLeastOne(cmd, files); err != nil {
 		return nil, err
 	}
-	for _, file := range files {
-		if file == standard {
-			return nil, hintf(usagef("upload reads a capture twice, so it needs a FILE"), "store standard input in a file first")
-		}
+	if slices.Contains(files, standard) {
+		return nil, hintf(usagef("upload reads a capture twice, so it needs a FILE"), "store standard input in a file first")
 	}
 	if url != "" && (o.bucket != "" || o.prefix != "") {
 		return nil, usagef("give %s, or --bucket and --prefix, not both", url)
