@@ -92,9 +92,10 @@ func wantClean(t *testing.T, s s3test.Server, bucket string) {
 	wantNoUploads(t, s, bucket)
 }
 
-// TestSoakRaceDeaf does the same on a store that ignores If-None-Match. Several may then
-// believe to have won, and an object may be overwritten, but only by equal content: the key
-// holds its hash. All succeed, and what is there is right.
+// TestSoakRaceDeaf does the same on a store that ignores If-None-Match. An object may then be
+// overwritten, but only by equal content: the key holds its hash. All succeed, and what is
+// there is right. (With different settings of zstd in one race the manifest may be of the
+// other's bytes there; uploads then end with exit code 4, and keep the local file.)
 func TestSoakRaceDeaf(t *testing.T) {
 	rounds := soak.N(t, 1, 20)
 	for _, s := range s3test.Servers(t) {
@@ -114,9 +115,8 @@ func raceDeaf(t *testing.T, s, behind s3test.Server, bucket string, round int) {
 	prefix := fmt.Sprint("round-", round, "/")
 	file, data := captureFile(t, t.TempDir(), round, []int{2_000_000, 100_000}[round%2])
 	var cmds []*exec.Cmd
-	for i := range uploaders {
-		level := []string{"default", "better"}[i%2]
-		cmds = append(cmds, command(t, s, "upload", "s3", "--json", "--level", level, "--state", t.TempDir(), file, "s3://"+bucket+"/"+prefix))
+	for range uploaders {
+		cmds = append(cmds, command(t, s, "upload", "s3", "--json", "--state", t.TempDir(), file, "s3://"+bucket+"/"+prefix))
 	}
 	winners, key := 0, ""
 	for _, r := range all(t, cmds) {
