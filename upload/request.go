@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -108,9 +109,7 @@ func (s *Store) signed(ctx context.Context, q request) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, v := range q.header {
-		req.Header[name] = v
-	}
+	maps.Copy(req.Header, q.header)
 	hash := sha256.Sum256(q.body)
 	req.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(hash[:]))
 	if len(q.body) > 0 {
