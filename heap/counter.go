@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/memvault/memvault/codec"
@@ -16,17 +17,26 @@ type Totals struct {
 
 // Counter counts what Totals holds, and nothing else, in one pass. It keeps the live blocks but
 // no stacks, so it needs far less memory than a Builder, and Memory tells how much.
+//
+// The ledger takes in one batch on a goroutine of its own while Add fills the next.
 type Counter struct {
 	head        *codec.Header
 	ledger      *ledger
-	batch       *batch
+	batch       *batch // being filled
+	other       *batch // being taken in, until idle is closed
+	idle        chan struct{}
+	memory      atomic.Int64
 	allocations uint64
 	rows        Totals
 }
 
 // NewCounter returns a Counter for a capture with header h.
 func NewCounter(h *codec.Header) *Counter {
-	return &Counter{head: h, ledger: newLedger(h, &Options{}, window{}), batch: new(batch)}
+	c := &Counter{head: h, ledger: newLedger(h, &Options{}, window{}), batch: new(batch), other: new(batch)}
+	c.idle = make(chan struct{})
+	close(c.idle)
+	c.memory.Store(c.measure())
+	return c
 }
 
 // Add takes in one record.
@@ -63,9 +73,18 @@ func (c *Counter) allocation(r *codec.Record) {
 	}
 }
 
+// flush hands the batch to the ledger, once that has taken in the last one.
 func (c *Counter) flush() {
-	c.ledger.apply(c.batch)
+	<-c.idle
+	c.batch, c.other = c.other, c.batch
 	c.batch.n = 0
+	idle := make(chan struct{})
+	c.idle = idle
+	go func() {
+		defer close(idle)
+		c.ledger.apply(c.other)
+		c.memory.Store(c.measure())
+	}()
 }
 
 // Totals gives what has been counted so far.
@@ -74,17 +93,21 @@ func (c *Counter) Totals() Totals {
 		return c.rows
 	}
 	c.flush()
+	<-c.idle
 	return Totals{Peak: c.ledger.peak, Live: c.ledger.total, Allocations: c.allocations}
 }
 
-// Memory is how many bytes the Counter holds, and may hold at the next growth of its tables, when
-// the old one and the new one are there at once. It is cheap, and grows with the live blocks and mappings.
-func (c *Counter) Memory() int64 {
+// Memory is how many bytes the Counter held after the last batch, and may hold at the next growth of its
+// tables, when the old one and the new one are there at once. It is cheap, and grows with the live blocks
+// and mappings.
+func (c *Counter) Memory() int64 { return c.memory.Load() }
+
+func (c *Counter) measure() int64 {
 	const growth = 9 // quarters: a slice, and its successor that is a quarter longer
 	l := c.ledger
 	blocks := int64(l.live.n+1) * int64(unsafe.Sizeof(*l.live.scratch)+unsafe.Sizeof(segmentInfo{}))
 	folder := int64(len(l.live.dir)) * int64(unsafe.Sizeof(segment{})) * 3 // it doubles
 	pieces := int64(cap(l.ranges.nodes))*int64(unsafe.Sizeof(rangeNode{})) +
 		int64(cap(l.hits))*int64(unsafe.Sizeof(piece{})) + int64(cap(l.series.points))*int64(unsafe.Sizeof(Point{}))
-	return blocks + folder + pieces*growth/4 + int64(unsafe.Sizeof(*c.batch))
+	return blocks + folder + pieces*growth/4 + 2*int64(unsafe.Sizeof(*c.batch))
 }
