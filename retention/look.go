@@ -80,6 +80,11 @@ func (c *Capture) facts(info, dir fs.FileInfo) {
 // the header, nil where there is none.
 func (s *scan) content(c *Capture, f io.ReaderAt, size int64, n naming.Name) (*codec.Header, bool) {
 	sum, err := codec.Inspect(f, size)
+	if n.Compressing && errors.Is(err, codec.ErrHeader) && beginsLZ4(f) {
+		// Memray was killed before the first block of the copy, and with it the header, was whole.
+		c.State, c.Note = Crashed, "the copy ends in its first block"
+		return nil, true
+	}
 	if err != nil {
 		s.Log.Debug("named like a capture, but none", "file", c.Path(), "error", err)
 		return nil, false
@@ -102,6 +107,13 @@ func (s *scan) content(c *Capture, f io.ReaderAt, size int64, n naming.Name) (*c
 		c.State, c.Note = Crashed, sum.Reason
 	}
 	return h, true
+}
+
+// beginsLZ4 tells whether f has the magic of an LZ4 frame.
+func beginsLZ4(f io.ReaderAt) bool {
+	var magic [4]byte
+	_, err := f.ReadAt(magic[:], 0)
+	return (err == nil || err == io.EOF) && string(magic[:]) == "\x04\x22\x4d\x18"
 }
 
 // use takes the verdict over who writes the capture.

@@ -95,6 +95,7 @@ func TestScan(t *testing.T) {
 	f.write("dead_memory.bin.4711", dead)
 	f.write("cut.bin", codectest.LZ4NoEnd(done))
 	f.write("api_memory.bin.lz4.tmp", codectest.LZ4NoEnd(done))
+	f.write("early_memory.bin.lz4.tmp", codectest.LZ4NoEnd(done)[:20])
 	f.write("api_memory.bin", nil)
 	f.write("memray-run.py.77.bin", nil)
 	f.write("a\nb_memory.bin", dead)
@@ -103,6 +104,7 @@ func TestScan(t *testing.T) {
 	f.write("firmware.bin", []byte("memray is a word in here"))
 	f.write("notes.txt", done)
 	f.write("memray.bin", []byte("memray"))
+	f.write("archive.bin.lz4.tmp", []byte("text"))
 	f.write("sub/inner_memory.bin", done)
 	f.write(TrashDir+"/trashed_memory.bin", done)
 
@@ -113,6 +115,7 @@ b crashed ended 2026-11-18T12:00:00Z
 "cut.bin" cut crashed ended 2026-11-18T12:00:00Z
 "dead_memory.bin" dead crashed ended 2026-11-18T12:00:00Z kept
 "dead_memory.bin.4711" dead crashed ended 2026-11-18T12:00:00Z
+"early_memory.bin.lz4.tmp" early crashed ended 2026-11-18T12:00:00Z leftover
 "memray-run.py.77.bin" memray-run.py crashed ended 2026-11-18T12:00:00Z
 "raw_memory.bin" raw finished ended 2026-11-08T12:00:00Z
 "scheduler_memory.20260102T150405Z.77.bin" scheduler finished ended 2026-11-08T12:00:00Z
