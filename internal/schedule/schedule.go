@@ -46,7 +46,13 @@ func parse(spec string) (times cron.Schedule, err error) {
 			err = errors.New("a time zone stands alone")
 		}
 	}()
-	return parser.Parse(spec)
+	times, err = parser.Parse(spec)
+	_, every, _ := strings.Cut(spec, "@every ")
+	// The parser turns what is below a second, and so what is below zero, into one second.
+	if d, bad := time.ParseDuration(every); err == nil && bad == nil && d < time.Second {
+		err = fmt.Errorf("every %v is no schedule: want 1s or more", d)
+	}
+	return times, err
 }
 
 // Next is when work is due after a time.
