@@ -98,9 +98,13 @@ func (w *Watch) log(e Event) {
 	w.o.Log.LogAttrs(context.Background(), level, e.Text, slog.String("event", what))
 }
 
-// tellAll passes events on until there are no more.
+// tellAll passes events on until there are no more, or ctx ends.
 func (w *Watch) tellAll(ctx context.Context) {
 	for e := range w.events {
+		if ctx.Err() != nil {
+			w.o.Log.Warn("not notified: it takes too long", "event", e.What, "moreEvents", len(w.events))
+			return
+		}
 		for _, notify := range w.o.Notify {
 			if err := notify(ctx, e); err != nil {
 				w.o.Log.Warn("not notified", "event", e.What, "error", err)

@@ -92,6 +92,10 @@ const (
 	retryMost  = 15 * time.Minute
 )
 
+// lastWords is how long, at the end, whoever is to be notified may take for all that is left: a dead
+// receiver must not keep watch from ending.
+const lastWords = 10 * time.Second
+
 // ErrLive is wrapped by the error of Run when captures were still live after Options.Drain.
 var ErrLive = errors.New("captures are still being written")
 
@@ -142,13 +146,16 @@ func (w *Watch) Run(ctx context.Context) error {
 	// What draining has to tell comes after the end of ctx.
 	lasting := context.WithoutCancel(ctx)
 	var telling, loops sync.WaitGroup
-	telling.Go(func() { w.tellAll(lasting) })
+	patience, hangUp := context.WithCancel(lasting)
+	defer hangUp()
+	telling.Go(func() { w.tellAll(patience) })
 	loops.Go(func() { w.every(ctx, w.o.Poll, w.o.Hint, w.rotate) })
 	loops.Go(func() { w.every(ctx, w.o.Every, nil, w.look) })
 	loops.Go(func() { w.keepWorking(ctx) })
 	loops.Wait()
 	err := w.drain(lasting)
 	close(w.events)
+	defer time.AfterFunc(lastWords, hangUp).Stop()
 	telling.Wait()
 	return err
 }
@@ -247,6 +254,7 @@ func (w *Watch) drain(ctx context.Context) error {
 		select {
 		case <-waiting.Done():
 		case <-time.After(min(w.o.Poll, time.Second)):
+			w.rotate(ctx) // what has ended makes way, also for those who restart while others are waited for
 			w.look(ctx)
 		}
 	}

@@ -246,6 +246,11 @@ func TestDrain(t *testing.T) {
 				if got := time.Since(start); got != tt.took {
 					t.Errorf("Run took %v, want %v", got, tt.took)
 				}
+				for i, at := range f.calls["rotate"][1:] {
+					if gap := at - f.calls["rotate"][i]; gap > time.Second {
+						t.Errorf("nothing was rotated for %v, want it each second, draining or not", gap)
+					}
+				}
 				saves := f.calls["save"]
 				if got := saves[len(saves)-1]; got != tt.took {
 					t.Errorf("last saved after %v, want %v: when nothing is live", got, tt.took)
@@ -253,6 +258,37 @@ func TestDrain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A receiver that never answers does not keep watch from ending.
+func TestDeadReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, told := time.Now(), 0
+		w := New(Options{
+			Steps: Steps{
+				Rotate: func(context.Context) ([]Event, error) { return []Event{{What: Rotated, Text: "moved"}}, nil },
+				Look:   func(context.Context) ([]Folder, error) { return nil, nil },
+				Save:   func(context.Context) ([]Event, error) { return nil, nil },
+				Clean:  func(context.Context) ([]Event, error) { return nil, nil },
+			},
+			Schedule: daily{}, Log: slog.New(slog.DiscardHandler),
+			Notify: []func(context.Context, Event) error{func(ctx context.Context, _ Event) error {
+				told++
+				ctx, cancel := context.WithTimeout(ctx, notifyTimeout)
+				defer cancel()
+				<-ctx.Done()
+				return ctx.Err()
+			}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := w.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Since(start); got > time.Minute+lastWords || told == 0 {
+			t.Errorf("Run ended after %v and %d notifications, want at most %v and some", got, told, time.Minute+lastWords)
+		}
+	})
 }
 
 func TestGrowth(t *testing.T) {
