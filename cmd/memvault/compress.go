@@ -106,6 +106,7 @@ type compressedFile struct {
 }
 
 func (a *app) compress(ctx context.Context, o *compressOptions, args []string) error {
+	easeGC()
 	how, err := o.options()
 	if err != nil {
 		return err

@@ -31,6 +31,18 @@ const (
 // garbage and hold no pointers, so collecting early is cheap.
 const gcPercent = 5
 
+// storeMemory is up to how many bytes of memory storing captures collects garbage at ease. What it
+// holds is mostly buffers of a fixed size, so collecting early would cost a third of the time.
+const storeMemory = 80 << 20
+
+// easeGC suits the garbage collector to storing captures.
+func easeGC() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetMemoryLimit(storeMemory)
+		debug.SetGCPercent(100)
+	}
+}
+
 func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

@@ -165,6 +165,7 @@ func (o *uploadOptions) checkFlags() error {
 }
 
 func (a *app) uploadS3(ctx context.Context, o *uploadOptions, files []string) error {
+	easeGC()
 	how, err := o.archiveFlags.options()
 	if err != nil {
 		return err
