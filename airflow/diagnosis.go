@@ -69,6 +69,8 @@ type Capture struct {
 type Leftover struct {
 	File string `json:"file"`
 	Size int64  `json:"size"`
+	// Beside tells that the capture itself still has its name beside it.
+	Beside bool `json:"capture_beside"`
 }
 
 // Disk is the room for the captures.

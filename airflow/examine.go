@@ -158,7 +158,10 @@ func (x *examiner) leftovers(ctx context.Context) {
 			x.note(err)
 		}
 		if err == nil && f.verdict.MayRotate() {
-			x.d.Leftovers = append(x.d.Leftovers, Leftover{File: filepath.Join(x.home, e.Name()), Size: f.size})
+			l := Leftover{File: filepath.Join(x.home, e.Name()), Size: f.size}
+			_, err := os.Lstat(strings.TrimSuffix(l.File, ".lz4.tmp"))
+			l.Beside = err == nil
+			x.d.Leftovers = append(x.d.Leftovers, l)
 		}
 	}
 }

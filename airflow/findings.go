@@ -42,8 +42,13 @@ func (x *examiner) findings(unknown []string) {
 		}
 	}
 	for _, l := range x.d.Leftovers {
-		x.find(Finding{Kind: UnfinishedCopy, File: l.File, Text: "a compression that Memray was killed in; the capture beside it is whole",
-			Advice: "remove the file"})
+		f := Finding{Kind: UnfinishedCopy, File: l.File, Text: "a compression that Memray was killed in; the capture beside it is whole",
+			Advice: "remove the file"}
+		if !l.Beside {
+			f.Text = "a compression that Memray was killed in; its capture has been rotated, archived or deleted since"
+			f.Advice = "look whether the capture is where it should be, then remove the file"
+		}
+		x.find(f)
 	}
 	if d := x.d.Disk; d != nil && d.Hour > d.Available {
 		x.find(Finding{Kind: DiskFills, File: x.d.Home,
