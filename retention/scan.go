@@ -113,13 +113,16 @@ func (s *scan) list(path string, parent *folder) error {
 				return nil // Scan tells
 			}
 			if strings.HasSuffix(e.Name(), copySuffix) == copies {
-				s.entry(dir, e, kept[e.Name()+KeepSuffix])
+				s.entry(dir, e, kept[e.Name()+KeepSuffix] || kept[strings.TrimSuffix(e.Name(), storedSuffix)+KeepSuffix])
 			}
 		}
 		dir.left.Wait()
 	}
 	return nil
 }
+
+// storedSuffix ends the name of a capture that memvault compress has stored: what kept it before keeps it still.
+const storedSuffix = ".zst"
 
 // copySuffix ends the name of the copy that Memray makes of a capture to compress it.
 const copySuffix = ".lz4.tmp"

@@ -90,6 +90,7 @@ func TestScan(t *testing.T) {
 	f.write("scheduler_memory.20260102T150405Z.77.bin", codectest.LZ4(done))
 	f.write("x.bin.zst", packed(t, done))
 	f.write("y.bin.zst", packed(t, dead))
+	f.write("y.bin.keep", nil)
 	f.write("dead_memory.bin", dead)
 	f.write("dead_memory.bin.keep", nil)
 	f.write("dead_memory.bin.4711", dead)
@@ -120,7 +121,7 @@ b crashed ended 2026-11-18T12:00:00Z
 "raw_memory.bin" raw finished ended 2026-11-08T12:00:00Z
 "scheduler_memory.20260102T150405Z.77.bin" scheduler finished ended 2026-11-08T12:00:00Z
 "x.bin.zst" x finished ended 2026-11-08T12:00:00Z
-"y.bin.zst" y crashed ended 2026-11-18T12:00:00Z
+"y.bin.zst" y crashed ended 2026-11-18T12:00:00Z kept
 `
 	captures, err := Scan(t.Context(), f.dir, ScanOptions{})
 	if err != nil {
