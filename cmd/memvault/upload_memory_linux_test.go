@@ -67,10 +67,7 @@ const mostMemory = 128 << 20
 func TestSoakMemory(t *testing.T) {
 	large := int64(soak.N(t, 80, 3000)) << 20
 	const records = 4_000_000 // more blocks than can be counted in little memory
-	program := filepath.Join(t.TempDir(), "memvault")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := buildMemvault(t)
 	s := s3test.Named(t, s3test.Versity)
 	for _, tt := range []struct {
 		name string
