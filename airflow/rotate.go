@@ -173,11 +173,14 @@ func (t *turn) renameIn(ctx context.Context, folder *removal.Folder, r Rotation,
 	item := removal.Item{Name: r.From, Identity: f.identity, Header: f.header(), Reason: "rotate"}
 	for n := 1; n < maxCopies; n++ {
 		to := naming.RotatedCopy(r.Component, r.Start, r.PID, n)
-		err := folder.Rename(ctx, item, to)
+		problem, err := t.carryKeep(to, func() error { return folder.Rename(ctx, item, to) })
 		var busy *removal.InUseError
 		switch {
 		case err == nil:
 			r.To = to
+			if problem != nil {
+				return r.left(Rotated, "%s; its .keep file could not go along: %v", f.text(), problem), 0
+			}
 			return r.left(Rotated, "%s", f.text()), 0
 		case errors.Is(err, fs.ErrExist):
 			continue

@@ -270,3 +270,31 @@ func TestRotateFileSystems(t *testing.T) {
 		})
 	}
 }
+
+// A file that keeps a capture goes along with it, and stays where the capture does.
+func TestRotateKeep(t *testing.T) {
+	for _, links := range []bool{true, false} { // without: the new name of the .keep file is taken by one already
+		dir := t.TempDir()
+		put(t, dir, "api_memory.bin", raw(t, 77, false))
+		put(t, dir, "api_memory.bin.keep", nil)
+		if r := rotate(t, RotateOptions{DryRun: true}, dir)[0]; r.Action != Rotated || !slices.Contains(names(t, dir), "api_memory.bin.keep") {
+			t.Errorf("dry run: got %+v and %q, want nothing changed", r, names(t, dir))
+		}
+		if !links {
+			put(t, dir, rotate(t, RotateOptions{DryRun: true}, dir)[0].To+".keep", nil)
+		}
+		r := rotate(t, RotateOptions{}, dir)[0]
+		if got, want := names(t, dir), []string{r.To, r.To + ".keep"}; !slices.Equal(got, want) {
+			t.Errorf("the folder holds %q, want %q", got, want)
+		}
+	}
+	dir := t.TempDir()
+	put(t, dir, "api_memory.bin", raw(t, 77, false))
+	put(t, dir, "api_memory.bin.keep", nil)
+	pid, _ := holder(t, filepath.Join(dir, "api_memory.bin"))
+	put(t, dir, "api_memory.bin", raw(t, pid, false))
+	rotate(t, RotateOptions{}, dir)
+	if got, want := names(t, dir), []string{"api_memory.bin", "api_memory.bin.keep"}; !slices.Equal(got, want) {
+		t.Errorf("of a live capture, the folder holds %q, want %q", got, want)
+	}
+}

@@ -19,7 +19,7 @@ import (
 const TrashDir = ".memvault-trash"
 
 // KeepSuffix ends the name of a file that keeps the capture beside it.
-const KeepSuffix = ".keep"
+const KeepSuffix = naming.KeepSuffix
 
 // ScanOptions say how captures are found.
 type ScanOptions struct {

@@ -14,6 +14,9 @@ import (
 // that a file system or a URL refuses.
 const timeForm = "20060102T150405Z"
 
+// KeepSuffix ends the name of a file that keeps the capture beside it from being cleaned.
+const KeepSuffix = ".keep"
+
 // Suffixes of names.
 const (
 	// airflowSuffix ends every fixed name of Airflow, before ".bin".
