@@ -129,7 +129,9 @@ func (w *watcher) save(ctx context.Context) ([]watch.Event, error) {
 // toSave leaves out what is saved, and what is not to be.
 func (w *watcher) toSave(c *retention.Capture) bool {
 	n, ok := naming.Parse(c.Name)
-	return ok && !n.Stored && !c.Leftover && !w.saved[savedKey(c)]
+	// In place, compressing what others hold open would take space, for the original gives none back.
+	held := w.press != nil && c.Held
+	return ok && !n.Stored && !c.Leftover && !held && !w.saved[savedKey(c)]
 }
 
 // savedKey names a file as it is now: written anew under the same name it is another.
