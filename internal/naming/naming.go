@@ -120,6 +120,9 @@ func number(s string) int {
 	return int(i)
 }
 
+// maxName is how long a name may be in most file systems, in bytes.
+const maxName = 255
+
 // Rotated names the capture of a component off its fixed name:
 // scheduler_memory.20260102T150405Z.77.bin. A start outside of the years 1 to 9999 and a
 // negative pid, which only a damaged header holds, count as 1970 and 0.
@@ -128,16 +131,18 @@ func Rotated(component string, start time.Time, pid int) string {
 }
 
 // RotatedCopy is Rotated for the number-th capture of the same component, start and pid,
-// as two containers may write in one second; a number below 2 adds nothing.
+// as two containers may write in one second; a number below 2 adds nothing. A component for which a file
+// system has no room, as the name gets longer, is cut.
 func RotatedCopy(component string, start time.Time, pid, number int) string {
 	if y := start.UTC().Year(); y < 1 || y > 9999 {
 		start = time.Unix(0, 0)
 	}
-	name := fmt.Sprintf("%s%s.%s.%d", component, airflowSuffix, start.UTC().Format(timeForm), max(pid, 0))
+	rest := fmt.Sprintf("%s.%s.%d", airflowSuffix, start.UTC().Format(timeForm), max(pid, 0))
 	if number > 1 {
-		name += fmt.Sprintf(".%d", number)
+		rest += fmt.Sprintf(".%d", number)
 	}
-	return name + ".bin"
+	rest += ".bin"
+	return component[:min(len(component), maxName-len(rest))] + rest
 }
 
 // Fixed is the name that Airflow itself gives the capture of a component.

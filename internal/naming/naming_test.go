@@ -96,3 +96,14 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A fixed name may be as long as a file system allows; the rotated one still is a name.
+func TestRotatedLong(t *testing.T) {
+	long := strings.Repeat("x", 255-len("_memory.bin"))
+	for _, number := range []int{0, 9999} {
+		got := RotatedCopy(long, time.Now(), 1<<31-1, number)
+		if n, ok := Parse(got); len(got) != 255 || !ok || !n.Rotated {
+			t.Errorf("copy %d: got %q of %d bytes, want a rotated name of 255", number, got, len(got))
+		}
+	}
+}
