@@ -171,11 +171,12 @@ func (x *examiner) records(p *pass) error {
 func (x *examiner) count(r *codec.Reader) error {
 	s := x.s
 	c := heap.NewCounter(s.Header)
-	for n := uint32(1); ; n++ {
+	c.Limit = maxCounting
+	for {
 		rec, err := r.Next()
 		if err != nil {
 			if c != nil {
-				s.figures(c.Totals())
+				s.figures(c)
 			}
 			return err
 		}
@@ -185,14 +186,18 @@ func (x *examiner) count(r *codec.Reader) error {
 		if c == nil {
 			continue
 		}
-		c.Add(rec)
-		if n%(1<<14) == 0 && c.Memory() > maxCounting {
+		if c.Add(rec); c.Over() {
 			c = nil
 		}
 	}
 }
 
-func (s *Survey) figures(t heap.Totals) {
+// figures takes over what was counted, unless that has ended early after all.
+func (s *Survey) figures(c *heap.Counter) {
+	t := c.Totals()
+	if c.Over() {
+		return
+	}
 	s.HeapPeak, s.Leaked = &t.Peak, &t.Live
 	if s.Header.Format != codec.AggregatedAllocations {
 		s.Allocations = &t.Allocations

@@ -20,6 +20,10 @@ type Totals struct {
 //
 // The ledger takes in one batch on a goroutine of its own while Add fills the next.
 type Counter struct {
+	// Limit ends the counting when Memory is more: Over reports that then. 0 sets no limit.
+	Limit int64
+
+	over        bool
 	head        *codec.Header
 	ledger      *ledger
 	batch       *batch // being filled
@@ -76,6 +80,10 @@ func (c *Counter) allocation(r *codec.Record) {
 // flush hands the batch to the ledger, once that has taken in the last one.
 func (c *Counter) flush() {
 	<-c.idle
+	if c.over = c.over || c.Limit > 0 && c.Memory() > c.Limit; c.over {
+		c.batch.n = 0
+		return
+	}
 	c.batch, c.other = c.other, c.batch
 	c.batch.n = 0
 	idle := make(chan struct{})
@@ -101,6 +109,9 @@ func (c *Counter) Totals() Totals {
 // tables, when the old one and the new one are there at once. It is cheap, and grows with the live blocks
 // and mappings.
 func (c *Counter) Memory() int64 { return c.memory.Load() }
+
+// Over reports whether counting has ended because of Limit: Totals then means nothing.
+func (c *Counter) Over() bool { return c.over }
 
 func (c *Counter) measure() int64 {
 	const growth = 9 // quarters: a slice, and its successor that is a quarter longer
