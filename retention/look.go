@@ -43,7 +43,9 @@ func (s *scan) look(j job, buf []byte) (Capture, bool) {
 	if links(info) > 1 {
 		return c, true // another worker may have it open by its other name
 	}
-	verdict, err := inuse.Check(s.ctx, f, header, s.InUse)
+	use := s.InUse
+	use.Listed = j.alone
+	verdict, err := inuse.Check(s.ctx, f, header, use)
 	c.use(verdict, err)
 	return c, true
 }

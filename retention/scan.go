@@ -75,6 +75,8 @@ type job struct {
 	base string
 	name naming.Name
 	kept bool
+	// alone tells that no copy in the making lies beside it.
+	alone bool
 }
 
 // A folder is one that is being scanned. It is closed by whoever looks at its last file.
@@ -99,12 +101,16 @@ func (s *scan) list(path string, parent *folder) error {
 	if err != nil {
 		return err
 	}
-	kept := map[string]bool{}
+	kept, copied := map[string]bool{}, map[string]bool{}
 	for _, e := range entries {
 		if filepath.Ext(e.Name()) == KeepSuffix {
 			kept[e.Name()] = true
 		}
+		if original, ok := strings.CutSuffix(e.Name(), copySuffix); ok {
+			copied[original] = true
+		}
 	}
+	trusted := inuse.Trusted(dir.File)
 	// Whoever looks at a capture looks at its copy in the making as well, which nobody else
 	// may have open then: so the copies come last.
 	for _, copies := range []bool{false, true} {
@@ -113,7 +119,8 @@ func (s *scan) list(path string, parent *folder) error {
 				return nil // Scan tells
 			}
 			if strings.HasSuffix(e.Name(), copySuffix) == copies {
-				s.entry(dir, e, kept[e.Name()+KeepSuffix] || kept[strings.TrimSuffix(e.Name(), storedSuffix)+KeepSuffix])
+				s.entry(dir, e, kept[e.Name()+KeepSuffix] || kept[strings.TrimSuffix(e.Name(), storedSuffix)+KeepSuffix],
+					trusted && !copied[e.Name()])
 			}
 		}
 		dir.left.Wait()
@@ -127,7 +134,7 @@ const storedSuffix = ".zst"
 // copySuffix ends the name of the copy that Memray makes of a capture to compress it.
 const copySuffix = ".lz4.tmp"
 
-func (s *scan) entry(dir *folder, e fs.DirEntry, kept bool) {
+func (s *scan) entry(dir *folder, e fs.DirEntry, kept, alone bool) {
 	if e.IsDir() {
 		if !s.Recursive || e.Name() == TrashDir {
 			return
@@ -143,7 +150,7 @@ func (s *scan) entry(dir *folder, e fs.DirEntry, kept bool) {
 		return
 	}
 	dir.left.Add(1)
-	s.jobs <- job{dir, e.Name(), n, kept}
+	s.jobs <- job{dir, e.Name(), n, kept, alone}
 }
 
 // openFolder opens a folder, of which parent is nil or the folder that it lies in: then it may be neither

@@ -58,10 +58,17 @@ func acquire(ctx context.Context, f *os.File, hdr *codec.Header, o Options) (Ver
 // probe tells of the ordinary file, which nobody has open nor compresses, that it is free. That takes
 // a few microseconds, as a lease that is given back at once needs nobody to look after it.
 func probe(f *os.File, o Options) (Verdict, bool) {
-	if o.Method == MethodProc || setLease(f, unix.F_WRLCK) != nil {
+	ask := setLease
+	if o.Listed {
+		ask = askLease
+	}
+	if o.Method == MethodProc || ask(f, unix.F_WRLCK) != nil {
 		return free, false
 	}
-	_, err := os.Lstat(f.Name() + lz4Temporary)
+	err := os.ErrNotExist
+	if !o.Listed {
+		_, err = os.Lstat(f.Name() + lz4Temporary)
+	}
 	return free, (&Lease{f: f}).unlock() == nil && errors.Is(err, os.ErrNotExist)
 }
 

@@ -81,6 +81,10 @@ type Options struct {
 	// Memory keeps what earlier checks saw, of this process or (Memory.Save, Memory.Load)
 	// of earlier ones. Nil remembers nothing.
 	Memory *Memory
+	// Listed tells that the caller has just listed the folder, in which Trusted holds, and that no copy
+	// in the making (.lz4.tmp) of this file lies there. That spares a look at each file of many. Who is
+	// about to delete or rename does not set it.
+	Listed bool
 	// Log gets what was tried, at debug level. It may be nil.
 	Log *slog.Logger
 }

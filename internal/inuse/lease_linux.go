@@ -50,6 +50,14 @@ func TryLease(f *os.File) (*Lease, error) {
 
 // setLease asks for a lease of a kind where it proves something.
 func setLease(f *os.File, kind int) error {
+	if err := checkTrusted(f); err != nil {
+		return err
+	}
+	return askLease(f, kind)
+}
+
+// checkTrusted tells by ErrNoLease where leases prove nothing.
+func checkTrusted(f *os.File) error {
 	var fs unix.Statfs_t
 	if err := onFD(f, func(fd int) error { return unix.Fstatfs(fd, &fs) }); err != nil {
 		return fmt.Errorf("%w: statfs: %w", ErrNoLease, err)
@@ -57,6 +65,10 @@ func setLease(f *os.File, kind int) error {
 	if trusted[int64(fs.Type)] == "" {
 		return fmt.Errorf("%w: on a file system of type %#x it proves nothing", ErrNoLease, fs.Type)
 	}
+	return nil
+}
+
+func askLease(f *os.File, kind int) error {
 	err := onFD(f, func(fd int) error {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, kind)
 		return err
@@ -69,6 +81,9 @@ func setLease(f *os.File, kind int) error {
 	}
 	return fmt.Errorf("%w: %w", ErrNoLease, err)
 }
+
+// Trusted reports whether leases prove something in the folder dir.
+func Trusted(dir *os.File) bool { return checkTrusted(dir) == nil }
 
 // onFD calls do with f's descriptor, unless f is closed: its number may be another file's by then.
 func onFD(f *os.File, do func(fd int) error) error {
