@@ -81,7 +81,7 @@ func row(r *retention.Report, i int, out *retention.Outcome) string {
 	if f.Outcome != "" {
 		decision = f.Outcome
 	}
-	if c.Held {
+	if c.Held && !strings.Contains(why, c.Note) {
 		why += "; " + c.Note
 	}
 	if f.Error != "" {

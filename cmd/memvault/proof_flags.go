@@ -71,11 +71,21 @@ type prover struct {
 	place    upload.Place
 	template string
 	options  upload.ProofOptions
+	// down is how the store could not be reached, until it is worth asking again.
+	down  error
+	until time.Time
 }
+
+// askAgain is how long a store that cannot be reached is not asked: finding that out takes patience, and a
+// folder of many captures is locked meanwhile.
+const askAgain = time.Minute
 
 func (p *prover) prove(ctx context.Context, c *retention.Capture) (func(context.Context) error, error) {
 	if ask := p.recall(c); ask != nil && ask(ctx) == nil {
 		return ask, nil
+	}
+	if time.Now().Before(p.until) {
+		return nil, p.down
 	}
 	survey, err := survey(ctx, c)
 	if err != nil {
@@ -100,7 +110,13 @@ func (p *prover) prove(ctx context.Context, c *retention.Capture) (func(context.
 // ask gives the question whether the key holds that raw stream.
 func (p *prover) ask(key string, raw [32]byte) func(context.Context) error {
 	return func(ctx context.Context) error {
+		if time.Now().Before(p.until) {
+			return p.down
+		}
 		_, err := p.store.Archived(ctx, p.place.Bucket, key, raw, p.options)
+		if errors.Is(err, upload.ErrUnreachable) {
+			p.down, p.until = err, time.Now().Add(askAgain)
+		}
 		return unproved(err)
 	}
 }

@@ -119,6 +119,9 @@ func (w *watcher) save(ctx context.Context) ([]watch.Event, error) {
 					e, err := w.saveOne(ctx, c)
 					events = append(events, e...)
 					failures = append(failures, err)
+					if errors.Is(err, upload.ErrUnreachable) {
+						return events, errors.Join(failures...) // the others would wait as long, one after the other
+					}
 				}
 			}
 		}
