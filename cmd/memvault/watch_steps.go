@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"sync"
 
 	"github.com/memvault/memvault/internal/naming"
@@ -132,9 +133,9 @@ func (w *watcher) save(ctx context.Context) ([]watch.Event, error) {
 // toSave leaves out what is saved, and what is not to be.
 func (w *watcher) toSave(c *retention.Capture) bool {
 	n, ok := naming.Parse(c.Name)
-	// In place, compressing what others hold open would take space, for the original gives none back.
-	held := w.press != nil && c.Held
-	return ok && !n.Stored && !c.Leftover && !held && !w.saved[savedKey(c)]
+	// In place, compressing takes space where the original cannot be deleted, or gives none back.
+	stays := w.press != nil && (c.Held || c.OnlyArchived || c.Pinned != "")
+	return ok && !n.Stored && !c.Leftover && !stays && !w.saved[savedKey(c)]
 }
 
 // savedKey names a file as it is now: written anew under the same name it is another.
@@ -184,6 +185,9 @@ func (w *watcher) compressOne(ctx context.Context, c *retention.Capture, e *watc
 		return inFile(path, fmt.Errorf("no room to compress it: %s free, it has %s", retention.FormatSize(d.Free), retention.FormatSize(c.Bytes)))
 	}
 	r, err := w.press.report(ctx, found{file: path, listed: true}, job{path, path + ".zst"})
+	if errors.Is(err, removal.ErrInUse) { // the capture is still there: with its copy it would take space twice, for good
+		err = errors.Join(err, os.Remove(path+".zst"), os.Remove(manifestOf(path+".zst")))
+	}
 	if err == nil && r.State == "stored" {
 		e.Text += fmt.Sprintf(": %d of %d bytes", r.StoredBytes, r.FileBytes)
 	}
