@@ -70,6 +70,9 @@ type Options struct {
 	// Redact leaves the command line, the name of the file and all paths out of the
 	// manifest. The capture still holds them.
 	Redact bool
+	// NoCount leaves the figures of the heap out of the manifest: counting them takes more than half
+	// of the time of Examine.
+	NoCount bool
 	// Idle tells that nobody writes the file: a capture that is not finished was killed.
 	Idle bool
 	// Version is that of memvault, for the manifest.

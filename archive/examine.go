@@ -30,7 +30,7 @@ func Examine(ctx context.Context, f *os.File, o Options) (*Survey, error) {
 		n, _ := naming.Parse(s.Name)
 		s.Component = n.Component
 	}
-	x := examiner{f: f, s: s}
+	x := examiner{f: f, s: s, noCount: o.NoCount}
 	if err := x.read(ctx, o.Progress); err != nil {
 		return nil, err
 	}
@@ -42,7 +42,8 @@ type examiner struct {
 	f *os.File
 	s *Survey
 
-	packed bool // whether there is compression to be taken off
+	packed  bool // whether there is compression to be taken off
+	noCount bool
 }
 
 // read hashes the file while its records are read. What the codec gives up half-way, since it is
@@ -170,8 +171,11 @@ func (x *examiner) records(p *pass) error {
 // count reads the records, and their figures while that takes little memory.
 func (x *examiner) count(r *codec.Reader) error {
 	s := x.s
-	c := heap.NewCounter(s.Header)
-	c.Limit = maxCounting
+	var c *heap.Counter
+	if !x.noCount {
+		c = heap.NewCounter(s.Header)
+		c.Limit = maxCounting
+	}
 	for {
 		rec, err := r.Next()
 		if err != nil {

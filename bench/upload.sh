@@ -80,6 +80,7 @@ for capture in "${captures[@]}"; do
   printf '  %-28s %9s %10s %9s %18s\n' '' wall processor memory stored
   measure "memvault upload" '"$memvault" upload s3 -q "$capture" "s3://$bucket/$key"'
   measure "memvault upload, again" '"$memvault" upload s3 -q "$capture" "s3://$bucket/$key"' "$key"
+  measure "memvault upload --no-count" '"$memvault" upload s3 -q --no-count "$capture" "s3://$bucket/$key"'
   for tool in "${tools[@]}"; do
     measure "zstd -3 | $tool" "zstd -3 -q -c \"\$capture\" | ${pipes[$tool]}"
     measure "lz4 -d | zstd -3 | $tool" "lz4 -dc -q \"\$capture\" | zstd -3 -q -c | ${pipes[$tool]}"

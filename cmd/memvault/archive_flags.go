@@ -14,7 +14,7 @@ type archiveFlags struct {
 	codec, level    string
 	component, host string
 	labels          []string
-	redact          bool
+	redact, noCount bool
 }
 
 // redactHelp says what --redact does not do; it belongs in the help of every command that has it.
@@ -29,6 +29,7 @@ func (r *archiveFlags) addTo(cmd *cobra.Command) {
 	f.StringVar(&r.host, "host", "", "name of the machine, for the manifest (default: its own)")
 	f.StringArrayVar(&r.labels, "label", nil, "keep NAME=VALUE in the manifest; may be given several times")
 	f.BoolVar(&r.redact, "redact", false, "leave command line, name and paths out of the manifest; the capture still holds them")
+	f.BoolVar(&r.noCount, "no-count", false, "leave heap peak, leaks and allocations out of the manifest: takes half the time")
 	complete(cmd, "codec", []string{string(archive.CodecZstd), string(archive.CodecNone)})
 	complete(cmd, "level", []string{string(archive.LevelDefault), string(archive.LevelBetter)})
 }
@@ -37,7 +38,7 @@ func (r *archiveFlags) addTo(cmd *cobra.Command) {
 func (r *archiveFlags) options() (archive.Options, error) {
 	o := archive.Options{
 		Codec: archive.Codec(r.codec), Level: archive.Level(r.level), Component: r.component, Host: r.host,
-		Redact: r.redact, Version: moduleVersion(), Workers: archive.NewWorkers(),
+		Redact: r.redact, NoCount: r.noCount, Version: moduleVersion(), Workers: archive.NewWorkers(),
 	}
 	switch {
 	case o.Codec != archive.CodecZstd && o.Codec != archive.CodecNone:
