@@ -44,7 +44,8 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.limit == nil {
 		return n, nil
 	}
-	// The watch is set again after the wait: who waits for bandwidth does not stall.
+	// The watch stands still during the wait: who waits for bandwidth does not stall.
+	b.watch.pause()
 	err = b.limit.WaitN(b.ctx, n)
 	b.watch.move(0)
 	return n, err

@@ -83,6 +83,9 @@ func (w *watch) move(n int) {
 	w.timer.Reset(w.patience)
 }
 
+// pause stops the watch until something moves.
+func (w *watch) pause() { w.timer.Stop() }
+
 // do makes a request until it is answered for good, or patience ends. What names it in
 // errors; f must be able to run again. Its error is one that the caller can tell apart by
 // errors.As as minio.ErrorResponse, or by the package's sentinels.
