@@ -28,6 +28,9 @@ type ScanOptions struct {
 	// InUse says how captures that are being written are told from others.
 	InUse inuse.Options
 	Log   *slog.Logger
+	// LeftOut is called with each folder within the folder that could not be entered, and why;
+	// it may be nil.
+	LeftOut func(folder string, err error)
 }
 
 // workers is how many files are looked at side by side: some checks wait for seconds.
@@ -139,9 +142,12 @@ func (s *scan) entry(dir *folder, e fs.DirEntry, kept, alone bool) {
 		if !s.Recursive || e.Name() == TrashDir {
 			return
 		}
-		err := s.list(filepath.Join(dir.path, e.Name()), dir)
-		if err != nil {
-			s.Log.Warn("folder left out", "folder", filepath.Join(dir.path, e.Name()), "error", err)
+		path := filepath.Join(dir.path, e.Name())
+		if err := s.list(path, dir); err != nil {
+			s.Log.Warn("folder left out", "folder", path, "error", err)
+			if s.LeftOut != nil {
+				s.LeftOut(path, err)
+			}
 		}
 		return
 	}

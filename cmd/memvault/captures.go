@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -23,6 +24,8 @@ type found struct {
 	// live tells of a listed one that it is being written, or may be; note says by whom.
 	live bool
 	note string
+	// err tells why a folder within a folder was left out: whoever was to take it fails.
+	err error
 }
 
 // findCaptures gives the files of the command line, and the captures in its folders, crashed ones
@@ -35,7 +38,14 @@ func (a *app) findCaptures(ctx context.Context, args []string, recursive bool, u
 			all = append(all, found{file: arg}) // opening it tells what is wrong
 			continue
 		}
-		list, err := retention.Scan(ctx, arg, retention.ScanOptions{Recursive: recursive, InUse: use})
+		list, err := retention.Scan(ctx, arg, retention.ScanOptions{
+			Recursive: recursive, InUse: use,
+			LeftOut: func(folder string, err error) {
+				if !errors.Is(err, fs.ErrNotExist) {
+					all = append(all, found{file: folder, listed: true, err: err})
+				}
+			},
+		})
 		if err != nil {
 			return nil, inFile(arg, err)
 		}
@@ -46,11 +56,21 @@ func (a *app) findCaptures(ctx context.Context, args []string, recursive bool, u
 			if n, ok := naming.Parse(c.Name); !ok || n.Stored || c.Leftover {
 				continue
 			}
-			live := c.State == retention.Live || c.State == retention.Unknown
+			live := c.State == retention.Live || c.State == retention.Unknown && mayOpen(c.Path())
 			all = append(all, found{file: c.Path(), listed: true, live: live, note: c.Note})
 		}
 	}
 	return all, nil
+}
+
+// mayOpen reports whether permissions let us open a file: one that they do not is no live one,
+// and opening it again tells so.
+func mayOpen(name string) bool {
+	f, err := inuse.OpenFile(name)
+	if err == nil {
+		err = f.Close()
+	}
+	return !errors.Is(err, fs.ErrPermission)
 }
 
 func crashed(c retention.Capture) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -133,6 +134,9 @@ func (u *uploads) one(ctx context.Context, f found) (uploadedFile, error) {
 }
 
 func (u *uploads) send(ctx context.Context, f found, r *uploadedFile) error {
+	if f.err != nil {
+		return f.err
+	}
 	file, verdict, err := u.app.openIdle(ctx, f.file, u.use, u.o.wait)
 	if err != nil {
 		return err
@@ -207,7 +211,16 @@ func (u *uploads) remove(ctx context.Context, name string, info os.FileInfo, r *
 		},
 	})
 	r.Deleted = err == nil
+	if errors.Is(err, fs.ErrNotExist) && gone(name) {
+		r.Warnings, err = append(r.Warnings, "it is stored, and somebody else has deleted it here"), nil
+	}
 	return retryLater(errors.Join(err, d.Close()))
+}
+
+// gone reports whether nothing has that name any more.
+func gone(name string) bool {
+	_, err := os.Lstat(name)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // retryLater gives what may go away by itself its exit code.
