@@ -116,8 +116,8 @@ func (a *app) compress(ctx context.Context, o *compressOptions, args []string) e
 		return err
 	}
 	defer keep()
-	if o.remove && o.output == standard {
-		return usagef("--rm wants a result that can be read back: not standard output")
+	if o.remove && isStream(o.output) {
+		return usagef("--rm wants a result that can be read back: not standard output, a device or a pipe")
 	}
 	list, err := a.findCaptures(ctx, args, o.recursive, use)
 	if err != nil {
@@ -197,7 +197,10 @@ func (c *compression) run(ctx context.Context, list []found, jobs []job) error {
 func (c *compression) report(ctx context.Context, f found, j job) (*compressedFile, error) {
 	r := &compressedFile{File: j.input, State: "failed", DryRun: c.o.dryRun}
 	start := time.Now()
-	skip, err := c.skip(f, j, r)
+	skip, err := false, inFile(j.input, f.err)
+	if err == nil {
+		skip, err = c.skip(f, j, r)
+	}
 	if err == nil && !skip {
 		err = c.again(ctx, j, r)
 	}
@@ -223,10 +226,20 @@ func (c *compression) skip(f found, j job, r *compressedFile) (bool, error) {
 		r.State, r.Output = "present", j.output
 		return true, nil
 	}
-	if err == nil && j.output != standard {
+	if err == nil && !isStream(j.output) {
 		err = checkFree(manifestOf(j.output), c.o.force)
 	}
 	return false, err
+}
+
+// isStream reports whether an output is standard output, a device or a pipe: nothing can be read
+// back from there, and no manifest lies beside it.
+func isStream(output string) bool {
+	if output == standard {
+		return true
+	}
+	info, err := os.Stat(output)
+	return err == nil && isDevice(info)
 }
 
 // manifestOf names the manifest of a stored file.
@@ -238,7 +251,7 @@ func (c *compression) again(ctx context.Context, j job, r *compressedFile) error
 	const attempts = 3
 	for n := 1; ; n++ {
 		err := c.one(ctx, j, r)
-		if !errors.Is(err, archive.ErrChanged) || n == attempts || j.output == standard {
+		if !errors.Is(err, archive.ErrChanged) || n == attempts || isStream(j.output) {
 			if errors.Is(err, archive.ErrChanged) {
 				err = &codedError{err, exitRetry}
 			}
@@ -287,7 +300,7 @@ func (c *compression) one(ctx context.Context, j job, r *compressedFile) error {
 
 func (r *compressedFile) fill(m *archive.Manifest, j job) {
 	r.State, r.Output, r.Capture, r.Content = "stored", j.output, m.State, m.Content
-	if j.output != standard {
+	if !isStream(j.output) {
 		r.Manifest = manifestOf(j.output)
 	}
 	r.FileBytes, r.RawBytes, r.StoredBytes = m.File.Size, m.Raw.Size, m.Stored.Size
@@ -317,7 +330,7 @@ func (c *compression) write(ctx context.Context, f *os.File, j job, how archive.
 		return nil, hintFull(err)
 	}
 	m := archive.NewManifest(s, st, how)
-	if j.output == standard {
+	if isStream(j.output) {
 		return m, nil
 	}
 	text, err := m.Marshal()

@@ -157,11 +157,8 @@ func isNumber(s string) bool {
 func checkInputs(jobs []job) error {
 	for _, out := range jobs {
 		written, err := os.Stat(out.output)
-		if errors.Is(err, os.ErrNotExist) || out.output == standard || err == nil && !written.Mode().IsRegular() {
-			continue
-		}
-		if err != nil {
-			return inFile(out.output, err)
+		if err != nil || out.output == standard || !written.Mode().IsRegular() {
+			continue // what cannot be looked at cannot be written either, which is for its own turn to tell
 		}
 		for _, in := range jobs {
 			if read, err := os.Stat(in.input); err == nil && os.SameFile(written, read) {
