@@ -22,7 +22,7 @@ Manifests that were read before are remembered in the state folder, by key and E
 Objects without a manifest have the state "no manifest": their upload is under way, or
 ended just before its end. Other objects are left out.
 
---state takes the states of memvault inspect, and finished, crashed (whatever is not
+--ended takes the states of memvault inspect, and finished, crashed (whatever is not
 finished), "no manifest", "bad manifest" and "object missing". Times are 2026-01-02,
 2026-01-02T15:04:05Z, or a duration before now, as 7d; they are compared with the
 start of the capture, else with the upload.
@@ -32,7 +32,7 @@ does not fit its object, 75 the store cannot be reached.`
 
 const s3ListExample = `  memvault s3 ls s3://bucket/airflow
   memvault s3 ls --component scheduler --since 7d --sort peak s3://bucket
-  memvault s3 ls --json --state crashed --bucket bucket`
+  memvault s3 ls --json --ended crashed --bucket bucket`
 
 type listFlags struct {
 	store        storeFlags
@@ -66,7 +66,7 @@ func newS3List(a *app) *cobra.Command {
 	f.StringVar(&l.filter.Host, "host", "", "only captures of this host")
 	f.StringVar(&l.since, "since", "", "only captures that began at this time or later")
 	f.StringVar(&l.until, "until", "", "only captures that began before this time")
-	f.StringSliceVar(&l.filter.States, "state", nil, "only captures in one of these states")
+	f.StringSliceVar(&l.filter.States, "ended", nil, "only captures in one of these states, as crashed")
 	parsedVar(f, &l.filter.MinSize, "min-size", "", "size", retention.ParseSize, "only objects of this size or more, as 10MiB")
 	parsedVar(f, &l.filter.MaxSize, "max-size", "", "size", retention.ParseSize, "only objects of this size or less")
 	f.StringVar(&l.sort, "sort", "name", "peak (RSS), time or size, the largest and newest first; or name")
