@@ -16,6 +16,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
+
+	"github.com/memvault/memvault/internal/bootclock"
 )
 
 // The names that are ours in a folder.
@@ -61,6 +63,7 @@ type entry struct {
 	loose bool
 	mtime int64 // of the file, in nanoseconds since 1970
 	state string
+	began bootclock.Moment // of Moved, by the clock of the boot as well
 	// emptied is how many bytes came back already.
 	emptied int64
 	// unknown: no journal tells of it.
@@ -232,7 +235,7 @@ func entriesOf(j *journal, all []record) (live []*entry) {
 			e = &entry{Entry: Entry{
 				ID: r.ID, Name: string(r.Name), Identity: Identity{Dev: r.Dev, Ino: r.Ino, Size: r.Size},
 				Occupied: r.Occupied, Moved: r.At, Until: r.Until, Reason: r.Reason, Proved: r.Proved,
-			}, mtime: r.Mtime, state: opIntent, file: fileName(r.ID, string(r.Name)), journal: j}
+			}, mtime: r.Mtime, state: opIntent, began: bootclock.Moment{Boot: r.Boot, Up: r.Up}, file: fileName(r.ID, string(r.Name)), journal: j}
 			known[r.ID] = e
 			live = append(live, e)
 		case e != nil && r.Op == opMoved:

@@ -47,8 +47,11 @@ type record struct {
 	Occupied int64     `json:"occupied,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Until    time.Time `json:"until,omitzero"`
-	Reason   string    `json:"reason,omitempty"`
-	Proved   bool      `json:"proved,omitempty"`
+	// Boot and Up are At by the clock of the boot, which nobody sets.
+	Boot   string        `json:"boot,omitempty"`
+	Up     time.Duration `json:"up,omitempty"`
+	Reason string        `json:"reason,omitempty"`
+	Proved bool          `json:"proved,omitempty"`
 }
 
 // journal is an open journal file. A nil journal keeps nothing.

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/memvault/memvault/internal/bootclock"
 	"github.com/memvault/memvault/internal/inuse"
 	"github.com/memvault/memvault/internal/testfs"
 )
@@ -449,7 +450,7 @@ func TestHeld(t *testing.T) {
 	b := capture(t, 4711)
 	write(t, dir, "a.bin", string(b)+strings.Repeat("\x00", 2<<20))
 	path := filepath.Join(dir, "a.bin")
-	holder := script(t, "sleep 60 <>\"$0\" & echo $!; wait", path)
+	holder := script(t, "exec 3<>\"$0\"; sleep 60 & echo $!; wait", path)
 	d := folder(t, dir, Options{InUse: quick})
 	out, err := d.Remove(t.Context(), itemOf(t, dir, "a.bin"))
 	if err != nil {
@@ -493,5 +494,41 @@ func TestOpenedMeanwhile(t *testing.T) {
 			}
 			want(t, "after", dir, []string{"a.bin"}, nil)
 		})
+	}
+}
+
+// The undo window lasts by the clock of the boot too, where that can be compared.
+func TestUndoWindow(t *testing.T) {
+	moved := bootclock.Moment{Wall: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC), Up: 10 * time.Hour, Boot: "a"}
+	for _, tt := range []struct {
+		name     string
+		wall, up time.Duration // since it was moved
+		boot     string
+		want     bool
+	}{
+		{"within", 59 * time.Minute, 59 * time.Minute, "a", false},
+		{"over", time.Hour, time.Hour, "a", true},
+		{"clock set on", 24 * time.Hour, time.Minute, "a", false},
+		{"clock set back", -time.Hour, 2 * time.Hour, "a", false},
+		{"another boot", 2 * time.Hour, -9 * time.Hour, "b", true},
+		{"boots that cannot be told", 2 * time.Hour, 0, "", true},
+	} {
+		e := &entry{Entry: Entry{Moved: moved.Wall, Until: moved.Wall.Add(time.Hour)}, began: moved}
+		if got := e.over(bootclock.Moment{Wall: moved.Wall.Add(tt.wall), Up: moved.Up + tt.up, Boot: tt.boot}); got != tt.want {
+			t.Errorf("%s: got over %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	dir := t.TempDir()
+	write(t, dir, "a.bin", "x")
+	d := folder(t, dir, Options{Undo: time.Hour, InUse: quick})
+	if _, err := d.Remove(t.Context(), itemOf(t, dir, "a.bin")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = folder(t, dir, Options{InUse: quick})
+	if got, now := d.entries[0].began, bootclock.Read(); got.Boot != now.Boot || got.Up <= 0 || got.Up > now.Up {
+		t.Errorf("the journal gives %+v back, want a moment before %+v", got, now)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/memvault/memvault/internal/bootclock"
 	"github.com/memvault/memvault/internal/inuse"
 )
 
@@ -164,12 +165,13 @@ func (d *Folder) decide(ctx context.Context, c *captured, it Item) error {
 }
 
 func (d *Folder) newEntry(c *captured, it Item) *entry {
-	now := time.Now().Round(0)
+	clock := bootclock.Read()
+	now := clock.Wall
 	id := newID()
 	e := &entry{
 		Entry: Entry{ID: id, Name: it.Name, Identity: identity(&c.st), Occupied: c.st.Blocks * statBlock,
 			Moved: now, Reason: it.Reason, Proved: it.Proof != nil},
-		file: fileName(id, it.Name), loose: d.trash == nil && !d.o.DryRun, mtime: c.st.Mtim.Nano(), state: opIntent,
+		file: fileName(id, it.Name), loose: d.trash == nil && !d.o.DryRun, mtime: c.st.Mtim.Nano(), state: opIntent, began: clock,
 	}
 	if d.o.Undo > 0 && !it.Critical && !e.loose {
 		e.Until = now.Add(d.o.Undo)

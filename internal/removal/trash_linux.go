@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/memvault/memvault/codec"
+	"github.com/memvault/memvault/internal/bootclock"
 	"github.com/memvault/memvault/internal/inuse"
 	"github.com/memvault/memvault/internal/naming"
 )
@@ -118,7 +119,7 @@ func (d *Folder) journalElsewhere() {
 // begin writes the intent. Without room in the journal it goes to the one in Options.State, or the log.
 func (d *Folder) begin(e *entry) error {
 	r := record{Op: opIntent, ID: e.ID, Name: []byte(e.Name), Dev: e.Identity.Dev, Ino: e.Identity.Ino, Size: e.Identity.Size,
-		Mtime: e.mtime, Occupied: e.Occupied, At: e.Moved, Until: e.Until, Reason: e.Reason, Proved: e.Proved}
+		Mtime: e.mtime, Occupied: e.Occupied, At: e.Moved, Until: e.Until, Boot: e.began.Boot, Up: e.began.Up, Reason: e.Reason, Proved: e.Proved}
 	if len(d.journals) == 0 && d.deleted {
 		d.deleted = false // there may be room for one by now
 		if err := d.prepare(); err != nil {
@@ -219,7 +220,7 @@ func (d *Folder) settle(ctx context.Context, e *entry) error {
 		return d.back(e, true)
 	case !e.same(&st):
 		return d.back(e, false)
-	case time.Now().Before(e.Until):
+	case !e.over(bootclock.Read()):
 		if e.state == opIntent {
 			d.note(e, opMoved)
 		}
@@ -229,6 +230,15 @@ func (d *Folder) settle(ctx context.Context, e *entry) error {
 	}
 	_, err = d.delete(ctx, e)
 	return err
+}
+
+// over tells whether the undo window has ended, by both clocks where they can be compared: when the wall's
+// is set on by a day, what was removed a minute ago can still be put back.
+func (e *entry) over(now bootclock.Moment) bool {
+	if now.Wall.Before(e.Until) {
+		return false
+	}
+	return e.Until.IsZero() || e.began.Boot == "" || e.began.Boot != now.Boot || now.Up-e.began.Up >= e.Until.Sub(e.Moved)
 }
 
 // find looks for the file of an entry where it may be.
