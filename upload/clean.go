@@ -62,14 +62,11 @@ func (s *Store) Orphans(ctx context.Context, p Place, o OrphanOptions) (orphans 
 	return orphans, others, err
 }
 
-// judge decides whether an upload is to be aborted. The parts of one that was begun just
-// now need not be listed. The store says what time it is to the second only, or a second late.
+// judge decides whether an upload is to be aborted. The store says what time it is to the second only, or a second late.
 func (s *Store) judge(ctx context.Context, u *Orphan, now time.Time, o OrphanOptions) error {
 	age := func(t time.Time) time.Duration { return max(now.Sub(t), 0) }
-	if age(u.Started) >= o.OlderThan {
-		if err := s.parts(ctx, u); err != nil {
-			return err
-		}
+	if err := s.parts(ctx, u); err != nil {
+		return err
 	}
 	if u.Age = age(u.Newest); u.Age < o.OlderThan {
 		u.Kept = fmt.Sprintf("its newest part is %v old, want %v", u.Age.Round(time.Second), o.OlderThan)

@@ -50,6 +50,9 @@ func TestClean(t *testing.T) {
 			if !strings.Contains(o.Kept, "want 1h") {
 				t.Errorf("young: got kept %q, want its age", o.Kept)
 			}
+			if o.Parts != 1 || o.Bytes != 1000 {
+				t.Errorf("young: got %d parts of %d bytes, want one of 1000", o.Parts, o.Bytes)
+			}
 			if err := s.Abort(t.Context(), dir, &o); err != nil || o.Aborted {
 				t.Errorf("abort of what is kept: got %v, %v, want neither", err, o.Aborted)
 			}
