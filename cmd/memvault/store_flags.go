@@ -147,7 +147,7 @@ func storeError(err error) error {
 	case errors.Is(err, upload.ErrCredentials):
 		return hintf(err, "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	case errors.Is(err, upload.ErrDenied):
-		return hintf(err, "the README lists the permissions that are needed")
+		return hintf(err, "wrong keys, a clock that is off, or a permission that lacks: the README lists those needed")
 	}
 	return err
 }
