@@ -88,6 +88,9 @@ func newGC(a *app) *cobra.Command {
 			if err := o.clean.resolve(cmd); err != nil {
 				return err
 			}
+			if o.schedule == "" && cmd.Flags().Changed("schedule") {
+				return usagef("--schedule is empty: want five fields, as in \"*/10 * * * *\", or no --schedule for one run")
+			}
 			return a.gc(cmd.Context(), args, &o)
 		},
 	}
