@@ -8,15 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/memvault/memvault/archive"
 	"github.com/memvault/memvault/internal/removal"
 )
-
-// lockWait is how long to wait for another memvault in the folder: what was compressed and could not be deleted
-// takes space twice.
-const lockWait = 30 * time.Second
 
 // delete removes a capture that was compressed, once what was written has been read back. The
 // file is the one that info is of, or it stays.
@@ -29,7 +24,7 @@ func (c *compression) delete(ctx context.Context, j job, info fs.FileInfo, m *ar
 	if err != nil {
 		return false, &codedError{inFile(j.output, err), exitConflict}
 	}
-	d, err := removal.Open(ctx, filepath.Dir(j.input), removal.Options{State: c.app.state, InUse: c.use, LockWait: lockWait})
+	d, err := removal.Open(ctx, filepath.Dir(j.input), removal.Options{State: c.app.state, InUse: c.use, LockWait: folderWait})
 	if err != nil {
 		return false, inFile(filepath.Dir(j.input), err)
 	}
