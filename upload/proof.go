@@ -54,6 +54,7 @@ func (c *claim) prove(ctx context.Context) (Proof, error) {
 		return Proof{}, err
 	}
 	c.proof = Proof{Bucket: c.bucket, Key: c.key, VersionID: c.info.VersionID, Size: c.info.Size, Token: meta(c.info, metaToken), Expires: c.info.Expiration}
+	c.proof.Plain = c.s.customerKey() != nil && c.info.Headers.Get("x-amz-server-side-encryption-customer-algorithm") == ""
 	steps := []func(context.Context) error{c.compareRaw, c.findManifest, c.compareStored, c.checkBytes, c.writeManifest, c.checkLife}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

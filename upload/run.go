@@ -121,6 +121,9 @@ func (u *uploading) done(state State, p Proof, err error) error {
 		return err
 	}
 	r := &u.result
+	if p.Plain {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: the store does not say that it is encrypted with the key given: it may lie there unencrypted", object(p.Bucket, p.Key)))
+	}
 	r.State, r.VersionID, r.StoredBytes, r.Checksum = state, p.VersionID, p.Size, p.Checksum
 	if !p.Expires.IsZero() {
 		t := p.Expires.UTC()

@@ -184,6 +184,9 @@ type Proof struct {
 	By ProofMode
 	// Expires is when a lifecycle rule deletes the object; zero if none does.
 	Expires time.Time
+	// Plain tells that the store does not say that it has encrypted the object with the key it
+	// was given (SSE-C).
+	Plain bool
 	// Token is that of the upload which made the object; empty if the metadata has none.
 	Token string
 }
