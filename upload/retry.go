@@ -30,7 +30,8 @@ type Retry struct {
 	Assemble time.Duration
 }
 
-// DefaultRetry tries for about two minutes.
+// DefaultRetry tries for about two minutes where the store answers or refuses, and for ten where it is
+// silent: then each attempt takes Stall.
 var DefaultRetry = Retry{Attempts: 12, Base: 200 * time.Millisecond, Cap: 30 * time.Second, Stall: time.Minute, Assemble: 15 * time.Minute}
 
 func (r Retry) withDefaults() Retry {

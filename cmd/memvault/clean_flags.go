@@ -42,6 +42,12 @@ func (c *cleanFlags) resolve(cmd *cobra.Command) error {
 	if c.lockWait < 0 {
 		return usagef("--lock-wait %v: want 0 or more", c.lockWait)
 	}
+	p := &c.policy.p
+	for name, limited := range map[string]bool{"max-count": p.MaxCount > 0, "max-total": p.MaxTotal > 0, "budget": p.Budget > 0} {
+		if cmd.Flags().Changed(name) && !limited {
+			return hintf(usagef("--%s 0 would be no limit", name), "leave it out; --max-age 0s lets all go that is not live")
+		}
+	}
 	if !cmd.Flags().Changed("require-archived") {
 		c.requireArchived = c.proof.given()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/memvault/memvault/internal/inuse"
 	"github.com/memvault/memvault/internal/progress"
 	"github.com/memvault/memvault/internal/removal"
+	"github.com/memvault/memvault/retention"
 	"github.com/memvault/memvault/upload"
 )
 
@@ -194,6 +195,10 @@ func (u *uploads) remove(ctx context.Context, name string, info os.FileInfo, r *
 	id, ok := removal.IdentityOf(info)
 	if !ok {
 		return errNoIdentity
+	}
+	if _, err := os.Lstat(name + retention.KeepSuffix); err == nil {
+		r.Warnings = append(r.Warnings, "it is stored, and stays here as well: "+filepath.Base(name)+retention.KeepSuffix+" lies beside it")
+		return nil
 	}
 	u.removing.Lock()
 	defer u.removing.Unlock()

@@ -49,7 +49,8 @@ func (w *watcher) look(ctx context.Context) ([]watch.Folder, error) {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case errors.Is(err, fs.ErrNotExist):
-			continue // Airflow makes its folder when it first starts
+			w.warnOnce(dir, "there is no such folder (yet)") // Airflow makes its folder when it first starts
+			continue
 		case err != nil:
 			f.Err = err
 		default:
@@ -250,6 +251,8 @@ func (w *watcher) cleaned(r *retention.Report) []watch.Event {
 
 // warnOnce logs what a policy cannot do when it is new: each round finds it again.
 func (w *watcher) warnOnce(dir, text string) {
+	w.seen.mu.Lock()
+	defer w.seen.mu.Unlock()
 	if w.warned[dir] == nil {
 		w.warned[dir] = map[string]bool{}
 	}
