@@ -80,22 +80,27 @@ const tableLong = `table prints lines of code by what they allocated, and with w
 table does. The innermost frame of each stack counts.`
 
 func newReportTable(a *app) *cobra.Command {
-	var f reportFlags
-	cmd := &cobra.Command{
+	return a.rowReport(&cobra.Command{
 		Use: "table FILE", Short: "Print lines of code by what they allocated", Long: tableLong,
 		Example: "  memvault report table -n 20 scheduler_memory.bin\n  memvault report table --split-threads --json scheduler_memory.bin",
-		Args:    exactlyOne,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o, read, err := f.resolve()
-			if err != nil {
-				return err
-			}
-			return a.printReport(cmd.Context(), args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
-				return report.NewTable(p, o)
-			}))
-		},
+	}, 0, "lines", func(p *heap.Profile, o report.Options) textReport { return report.NewTable(p, o) })
+}
+
+// rowReport completes the command of a report that has no flags but the common ones: n and what
+// are the default of -n and what it counts.
+func (a *app) rowReport(cmd *cobra.Command, n int, what string, make func(*heap.Profile, report.Options) textReport) *cobra.Command {
+	var f reportFlags
+	cmd.Args = exactlyOne
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o, read, err := f.resolve()
+		if err != nil {
+			return err
+		}
+		return a.printReport(cmd.Context(), args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
+			return make(p, o)
+		}))
 	}
-	f.addTo(a, cmd, heap.Peak, 0, "lines")
+	f.addTo(a, cmd, heap.Peak, n, what)
 	return cmd
 }
 
@@ -135,21 +140,8 @@ func newReportTree(a *app) *cobra.Command {
 const topLong = `top prints the stacks that allocated most, each in full, innermost frame first.`
 
 func newReportTop(a *app) *cobra.Command {
-	var f reportFlags
-	cmd := &cobra.Command{
+	return a.rowReport(&cobra.Command{
 		Use: "top FILE", Short: "Print the stacks that allocated most", Long: topLong,
 		Example: "  memvault report top -n 3 scheduler_memory.bin\n  memvault report top --temporary --json scheduler_memory.bin",
-		Args:    exactlyOne,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o, read, err := f.resolve()
-			if err != nil {
-				return err
-			}
-			return a.printReport(cmd.Context(), args[0], read, f.strict, viewed(o.View, func(p *heap.Profile) textReport {
-				return report.NewTop(p, o)
-			}))
-		},
-	}
-	f.addTo(a, cmd, heap.Peak, 10, "stacks")
-	return cmd
+	}, 10, "stacks", func(p *heap.Profile, o report.Options) textReport { return report.NewTop(p, o) })
 }
