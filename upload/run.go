@@ -26,14 +26,21 @@ const maxTries = 4
 // cannot be reached, what was sent stays, for the next run to go on.
 func (s *Store) Upload(ctx context.Context, f *os.File, o Options) (Result, error) {
 	began := time.Now()
+	r, err := s.recalled(ctx, f, o)
+	if r != nil {
+		r.Seconds = time.Since(began).Seconds()
+		return *r, nil
+	}
 	u := &uploading{s: s, f: f, o: o, survey: o.Survey, token: rand.Text(), result: Result{File: f.Name(), Bucket: o.Place.Bucket}}
 	if o.Log != nil {
 		u.log = o.Log.With("file", f.Name())
 	} else {
 		u.log = s.log
 	}
-	err := u.run(ctx)
-	r := &u.result
+	if err == nil {
+		err = u.run(ctx)
+	}
+	r = &u.result
 	r.Seconds, r.Survey = time.Since(began).Seconds(), u.survey
 	if err != nil {
 		r.State, r.Error = Failed, err.Error()
@@ -124,13 +131,20 @@ func (u *uploading) done(state State, p Proof, err error) error {
 	if p.Plain {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: the store does not say that it is encrypted with the key given: it may lie there unencrypted", object(p.Bucket, p.Key)))
 	}
+	r.proved(p, state)
+	d := Done{Endpoint: u.s.Endpoint, Bucket: p.Bucket, Key: p.Key}
+	d.named(u.o)
+	remember(u.o.State, u.survey, d)
+	return nil
+}
+
+// proved takes over what was proved of the object.
+func (r *Result) proved(p Proof, state State) {
 	r.State, r.VersionID, r.StoredBytes, r.Checksum = state, p.VersionID, p.Size, p.Checksum
 	if !p.Expires.IsZero() {
 		t := p.Expires.UTC()
 		r.Expires = &t
 	}
-	remember(u.o.State, u.survey, Done{Endpoint: u.s.Endpoint, Bucket: p.Bucket, Key: p.Key})
-	return nil
 }
 
 // examine hashes the file, and names the object.

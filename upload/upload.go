@@ -91,7 +91,8 @@ type Result struct {
 	// PartsSent and PartsKept count the parts that were sent, and those of an earlier run
 	// that were not sent again.
 	PartsSent, PartsKept int `json:"-"`
-	// Survey is of the file; nil when the upload ended before it was read.
+	// Survey is of the file; nil when it was not read: the upload ended before, or the state
+	// remembers that this very file was uploaded, and the store has just proved to have it.
 	Survey *archive.Survey `json:"-"`
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/memvault/memvault/archive"
+	"github.com/memvault/memvault/codec"
 	"github.com/memvault/memvault/internal/inuse"
 	"github.com/memvault/memvault/internal/progress"
 	"github.com/memvault/memvault/internal/removal"
@@ -208,10 +211,18 @@ func (u *uploads) remove(ctx context.Context, name string, info os.FileInfo, r *
 	}
 	proof := u.o.proofOptions
 	proof.Survey, proof.Archive, proof.State = r.Survey, u.how, u.state
+	var header *codec.Header
+	if r.Survey != nil {
+		header = r.Survey.Header
+	}
+	raw, err := hex.DecodeString(r.RawSHA256)
+	if err != nil || len(raw) != sha256.Size {
+		return errors.Join(fmt.Errorf("SHA-256 %q: want 64 hexadecimal digits", r.RawSHA256), d.Close())
+	}
 	_, err = d.Remove(ctx, removal.Item{
-		Name: filepath.Base(name), Identity: id, Header: r.Survey.Header, Reason: "stored as s3://" + r.Bucket + "/" + r.Key,
+		Name: filepath.Base(name), Identity: id, Header: header, Reason: "stored as s3://" + r.Bucket + "/" + r.Key,
 		Proof: func(ctx context.Context) error {
-			_, err := u.store.Archived(ctx, r.Bucket, r.Key, r.Survey.Raw.SHA256, proof)
+			_, err := u.store.Archived(ctx, r.Bucket, r.Key, [sha256.Size]byte(raw), proof)
 			return err
 		},
 	})
