@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -397,29 +398,39 @@ func TestKeepsChanging(t *testing.T) {
 	}
 }
 
-// TestVanished aborts the upload behind our back: it starts again.
+// TestVanished aborts the upload behind our back: it starts again, also where the store closes the
+// connection instead of saying why.
 func TestVanished(t *testing.T) {
-	eachServer(t, func(t *testing.T, server s3test.Server) {
-		var once sync.Once
-		plain := dialServer(t, server, nil)
-		bucket := server.NewBucket(t)
-		s := through(t, server, &trip{after: func(req *http.Request, resp *http.Response) error {
-			if isPart(req) && req.ContentLength > 1000 {
-				once.Do(func() {
-					key := strings.TrimPrefix(req.URL.Path, "/"+bucket+"/")
-					plain.abort(context.Background(), bucket, key, req.URL.Query().Get("uploadId"))
-				})
-			}
-			return nil
-		}})
-		f := noise(t, 22<<20)
-		got := upload(t, s, f, Options{Place: Place{Bucket: bucket}, PartSize: minPartSize, State: state(t), Parts: 1})
-		data, _ := os.ReadFile(f.Name())
-		if got.State != Uploaded || !bytes.Equal(restored(t, s, got), data) {
-			t.Errorf("Upload: got %s, want %s with the bytes of the file", got.State, Uploaded)
+	for _, resets := range []bool{false, true} {
+		t.Run(fmt.Sprintf("resets %v", resets), func(t *testing.T) {
+			eachServer(t, func(t *testing.T, server s3test.Server) { testVanished(t, server, resets) })
+		})
+	}
+}
+
+func testVanished(t *testing.T, server s3test.Server, resets bool) {
+	var once sync.Once
+	plain := dialServer(t, server, nil)
+	bucket := server.NewBucket(t)
+	s := through(t, server, &trip{after: func(req *http.Request, resp *http.Response) error {
+		if isPart(req) && req.ContentLength > 1000 {
+			once.Do(func() {
+				key := strings.TrimPrefix(req.URL.Path, "/"+bucket+"/")
+				plain.abort(context.Background(), bucket, key, req.URL.Query().Get("uploadId"))
+			})
 		}
-		noLeftovers(t, s, got)
-	})
+		if resets && isPart(req) && resp.StatusCode == http.StatusNotFound {
+			return syscall.ECONNRESET
+		}
+		return nil
+	}})
+	f := noise(t, 22<<20)
+	got := upload(t, s, f, Options{Place: Place{Bucket: bucket}, PartSize: minPartSize, State: state(t), Parts: 1})
+	data, _ := os.ReadFile(f.Name())
+	if got.State != Uploaded || !bytes.Equal(restored(t, s, got), data) {
+		t.Errorf("Upload: got %s, want %s with the bytes of the file", got.State, Uploaded)
+	}
+	noLeftovers(t, s, got)
 }
 
 // TestRacers: one wins, the others find it archived; nothing is left over.

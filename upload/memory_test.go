@@ -31,6 +31,9 @@ func TestResident(t *testing.T) {
 		uploadResident(t)
 		return
 	}
+	if raced {
+		t.Skip("the race detector takes memory of its own")
+	}
 	server := s3test.Named(t, s3test.Versity)
 	f := patterned(t, int64(soak.N(t, 200, 1500))<<20)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestResident$", "-test.v")

@@ -196,13 +196,23 @@ func (u *session) put(ctx context.Context, number int, data []byte, sum string) 
 		p.etag = got.ETag
 		return nil
 	})
-	if err != nil && isAbsent(err) {
+	if err != nil && (isAbsent(err) || codeOf(err) == "" && u.gone(ctx)) {
 		return p, fmt.Errorf("%w: %w", errVanished, err)
 	}
 	if err == nil {
 		u.record(p)
 	}
 	return p, err
+}
+
+// gone asks once whether the store no longer knows the upload: one that refuses a part may close the
+// connection before its answer can be read.
+func (u *session) gone(ctx context.Context) bool {
+	err := u.s.once(ctx, u.s.retry.Stall, func(ctx context.Context, _ *watch) error {
+		_, err := u.s.Core.ListObjectParts(ctx, u.bucket, u.key, u.id, 0, 1)
+		return err
+	})
+	return err != nil && isAbsent(err)
 }
 
 // checkParts proves that the parts are the stored form: their checksums together are its own.

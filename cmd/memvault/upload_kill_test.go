@@ -104,7 +104,8 @@ func (r *killRun) killAt(t *testing.T, args []string, moment int, delay time.Dur
 	cmd := command(t, r.proxy.Server, args...)
 	var once sync.Once
 	seen := 0
-	kill := func() { time.Sleep(delay); cmd.Process.Kill() }
+	started := make(chan struct{})
+	kill := func() { <-started; time.Sleep(delay); cmd.Process.Kill() }
 	r.proxy.SetFaults(s3test.Faults{Choose: func(s3test.Request) s3test.Fault {
 		if seen++; seen == moment {
 			once.Do(func() { go kill() })
@@ -114,6 +115,7 @@ func (r *killRun) killAt(t *testing.T, args []string, moment int, delay time.Dur
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	close(started)
 	err = cmd.Wait()
 	r.proxy.SetFaults(s3test.Faults{})
 	if err != nil && cmd.ProcessState.ExitCode() < 0 {

@@ -87,7 +87,11 @@ func (d *Folder) rename(from, to place, h how) error {
 		if _, err := to.stat(); !errors.Is(err, fs.ErrNotExist) {
 			return errors.Join(fs.ErrExist, err)
 		}
-		return onFDs(from.dir, to.dir, func(a, b int) error { return unix.Renameat(a, from.name, b, to.name) })
+		err = onFDs(from.dir, to.dir, func(a, b int) error { return unix.Renameat(a, from.name, b, to.name) })
+		if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ENOTEMPTY) {
+			err = errors.Join(fs.ErrExist, err) // since a moment ago
+		}
+		return err
 	default:
 		return fmt.Errorf("link it to its new name, since renaming may replace a file here: %w", err)
 	}
