@@ -11,7 +11,8 @@ import (
 
 const rootLong = `memvault reads the captures of Memray, the memory profiler for Python, of every
 release, and turns them into what other tools show. It needs neither Python nor
-the program that was traced.
+the program that was traced. It stores captures in object storage, deletes old ones by
+a policy, and moves those away that keep Airflow from starting.
 
 FILE may be - for standard input, or s3://BUCKET/KEY, which is read by ranges. Captures
 are recognised by their content, also within LZ4, zstd or gzip; the name does not matter.
@@ -35,13 +36,15 @@ const rootExample = `  memvault inspect scheduler_memory.bin
   memvault explain scheduler_memory.bin
   memvault report summary -n 20 scheduler_memory.bin
   memvault convert --to pprof scheduler_memory.bin
-  memvault dump scheduler_memory.bin | less`
+  memvault upload s3 /opt/airflow s3://bucket/captures
+  memvault gc --keep-last 5 --min-free 10% /opt/airflow
+  memvault watch --yes --archive s3://bucket/captures /opt/airflow`
 
 // newRoot makes the command line, with all its commands.
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "memvault",
-		Short:         "Read Memray captures, explain and convert them",
+		Short:         "Read, convert, keep and clean Memray captures",
 		Long:          rootLong,
 		Example:       rootExample,
 		Version:       moduleVersion(),
