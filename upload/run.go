@@ -234,11 +234,11 @@ func (u *uploading) send(ctx context.Context) (archive.Stored, error) {
 	p := newSplitter(ctx, u.s, min(size, most+chunkSize), u.o.Parts, func(first []byte) (*session, error) {
 		return u.begin(ctx, size, first)
 	})
-	defer p.close()
 	st, err := u.encode(p)
 	if err == nil {
 		err = u.commit(ctx, p, st)
 	}
+	p.close() // what is still being sent must not come after an abort
 	u.result.PartsSent, u.result.PartsKept = u.result.PartsSent+p.sent, u.result.PartsKept+p.kept
 	switch {
 	case err == nil:
